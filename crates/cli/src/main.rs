@@ -1,0 +1,2 @@
+//! The dstream command.
+fn main() {}

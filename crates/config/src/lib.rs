@@ -1,0 +1,1 @@
+//! dstream's task files: HCL in, tasks and spans out.

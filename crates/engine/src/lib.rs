@@ -1,0 +1,1 @@
+//! Starts, supervises and connects the providers of a task, and keeps its checkpoint.

@@ -1,0 +1,1 @@
+//! From a provider reference to a program on this machine.

@@ -1,0 +1,1 @@
+//! Write a dstream provider in Rust: traits, host loop, checkpoints, logging.

@@ -1,0 +1,1 @@
+//! Test a dstream provider: a host to run it under, and the conformance suite.
