@@ -1,0 +1,97 @@
+//! One writer at a time: an advisory lock on a file that says who holds it.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::StateError;
+
+/// Who holds a task's state. For people: the lock itself is the operating system's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Its machine.
+    #[serde(default)]
+    pub host: String,
+    /// Since when, RFC 3339 in UTC.
+    #[serde(default)]
+    pub since: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.pid)?;
+        if !self.host.is_empty() {
+            write!(f, " on {}", self.host)?;
+        }
+        if !self.since.is_empty() {
+            write!(f, ", since {}", self.since)?;
+        }
+        Ok(())
+    }
+}
+
+/// The locked file. A provider that inherits its descriptor keeps the lock alive, so that no new
+/// run starts while a process of the old one still lives.
+#[derive(Debug, Clone)]
+pub struct InheritedLock(pub(crate) Arc<File>);
+
+/// Takes the lock on `path`, waiting for it for up to `wait`.
+pub(super) fn acquire(
+    task: &str,
+    path: &Path,
+    wait: Duration,
+) -> Result<InheritedLock, StateError> {
+    let io = |action, source| StateError::Io { action, path: path.display().to_string(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(path).map_err(|e| io("cannot open", e))?;
+    let deadline = Instant::now() + wait;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::Held { task: task.into(), holder: read_holder(&mut file) });
+            }
+            Err(TryLockError::Error(e)) => return Err(io("cannot lock", e)),
+        }
+    }
+    write_holder(&mut file).map_err(|e| io("cannot write", e))?;
+    Ok(InheritedLock(Arc::new(file)))
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    let holder = Holder {
+        pid: std::process::id(),
+        host: host_name(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(serde_json::to_string(&holder)?.as_bytes())
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
