@@ -66,11 +66,10 @@ impl de::Visitor<'_> for Visitor {
     }
 
     fn visit_i64<E: de::Error>(self, millis: i64) -> Result<TimeSpan, E> {
-        let positive = u64::try_from(millis);
-        positive.map_or_else(
-            |_| Err(E::invalid_value(de::Unexpected::Signed(millis), &self)),
-            |m| self.visit_u64(m),
-        )
+        match u64::try_from(millis) {
+            Ok(millis) => self.visit_u64(millis),
+            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(millis), &self)),
+        }
     }
 
     fn visit_f64<E: de::Error>(self, millis: f64) -> Result<TimeSpan, E> {
