@@ -21,6 +21,7 @@ mod schema;
 mod source;
 mod spans;
 mod suggest;
+mod syntax;
 mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
