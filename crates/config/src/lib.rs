@@ -14,6 +14,9 @@
 //! - `schema`: a config block against a provider's JSON Schema
 
 mod diagnostic;
+mod duration;
+mod eval;
+mod functions;
 mod inputs;
 mod loaded;
 mod render;
@@ -22,9 +25,11 @@ mod source;
 mod spans;
 mod suggest;
 mod syntax;
+mod value;
 mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use functions::{FunctionInfo, functions};
 pub use inputs::{EnvLookup, Inputs, Select};
 pub use loaded::{Loaded, RequiredProvider, Settings, VariableInfo};
 pub use render::render;

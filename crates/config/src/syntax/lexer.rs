@@ -242,12 +242,14 @@ impl Lexer<'_> {
                 }
             }
         }
-        self.unclosed(open.last());
+        self.unclosed(&open);
         TokenKind::String
     }
 
-    fn unclosed(&mut self, inside: Option<&Inside>) {
-        match inside {
+    /// Of nested ones the outermost template is the likeliest to be at fault.
+    fn unclosed(&mut self, open: &[Inside]) {
+        let template = open.iter().find(|i| matches!(i, Inside::Template(..)));
+        match template.or(open.first()) {
             Some(Inside::String(start)) => {
                 let text = &self.text[*start..self.at];
                 let place = *start..*start + text.trim_end().len();
