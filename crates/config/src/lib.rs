@@ -18,6 +18,7 @@ mod duration;
 mod eval;
 mod functions;
 mod inputs;
+mod load;
 mod loaded;
 mod render;
 mod schema;
@@ -25,6 +26,7 @@ mod source;
 mod spans;
 mod suggest;
 mod syntax;
+mod types;
 mod value;
 mod version;
 
@@ -59,8 +61,7 @@ pub fn load(path: &Path, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
 /// # Errors
 /// As [`load`].
 pub fn parse(file: SourceFile, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
-    let _ = inputs;
-    Err(Diagnostics::new(file, vec![Diagnostic::error("not yet")]))
+    load::parse(file, inputs)
 }
 
 /// The same text in canonical style.

@@ -41,8 +41,8 @@ pub(crate) struct Evaluator<'a> {
     /// The folder of the file; relative paths begin there.
     pub(crate) folder: PathBuf,
     pub(crate) actions: HashMap<usize, (Action, Place)>,
-    /// None: its value is in error, which is reported where it is declared.
-    pub(crate) variables: BTreeMap<String, Option<Value>>,
+    /// An error is reported where the variable is declared, not where it is referred to.
+    pub(crate) variables: BTreeMap<String, std::result::Result<Value, Diagnostic>>,
     locals: BTreeMap<String, Local<'a>>,
     /// The locals that are being computed, innermost last.
     computing: RefCell<Vec<String>>,

@@ -103,11 +103,12 @@ impl<'a> Evaluator<'a> {
 
     fn variable(&self, name: &str, at: &Span) -> Result<Value> {
         match self.variables.get(name) {
-            Some(Some(value)) => {
+            Some(Ok(value)) => {
                 self.charge(value).map_err(|e| Box::new(e.or_at(at)))?;
                 Ok(value.clone())
             }
-            Some(None) => Err(Diagnostic::consequence().at(at.clone()).into()),
+            Some(Err(error)) if error.kind == Kind::MissingInput => Err(error.clone().into()),
+            Some(Err(_)) => Err(Diagnostic::consequence().at(at.clone()).into()),
             None => {
                 let known = self.variables.keys().map(String::as_str);
                 Err(unknown("var", name, known, at)
