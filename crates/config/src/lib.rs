@@ -16,6 +16,7 @@
 mod diagnostic;
 mod duration;
 mod eval;
+mod format;
 mod functions;
 mod inputs;
 mod load;
@@ -31,6 +32,7 @@ mod value;
 mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use format::format;
 pub use functions::{FunctionInfo, functions};
 pub use inputs::{EnvLookup, Inputs, Select};
 pub use loaded::{Loaded, RequiredProvider, Settings, VariableInfo};
@@ -62,12 +64,4 @@ pub fn load(path: &Path, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
 /// As [`load`].
 pub fn parse(file: SourceFile, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
     load::parse(file, inputs)
-}
-
-/// The same text in canonical style.
-///
-/// # Errors
-/// The text is not HCL.
-pub fn format(source: &str) -> Result<String, Diagnostics> {
-    Ok(source.to_owned())
 }
