@@ -25,9 +25,10 @@ impl Line {
 /// Lays out all lines; of several blank ones in a row, one.
 pub(super) fn layout(text: &str, tokens: &[Token]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
+    // Of each open bracket how deep its line stands: what is in it stands one deeper.
     let mut open: Vec<usize> = Vec::new();
     let mut before = None;
-    for (number, tokens) in split(tokens).into_iter().enumerate() {
+    for tokens in split(tokens) {
         if tokens.is_empty() {
             if lines.last().is_some_and(|l| !l.is_blank()) {
                 lines.push(Line::default());
@@ -38,11 +39,13 @@ pub(super) fn layout(text: &str, tokens: &[Token]) -> Vec<Line> {
             before = None;
         }
         let closing = tokens.iter().take_while(|t| t.kind == TokenKind::Close).count();
-        open.truncate(open.len().saturating_sub(closing));
-        let indent = levels(&open);
+        let mut indent = open.last().map_or(0, |outer| outer + 1);
+        for _ in 0..closing {
+            indent = open.pop().unwrap_or(0);
+        }
         for token in &tokens[closing..] {
             match token.kind {
-                TokenKind::Open => open.push(number),
+                TokenKind::Open => open.push(indent),
                 TokenKind::Close => drop(open.pop()),
                 _ => {}
             }
@@ -73,13 +76,6 @@ fn split(tokens: &[Token]) -> Vec<Vec<&Token>> {
         }
     }
     lines
-}
-
-/// Brackets that are opened on one line indent once.
-fn levels(open: &[usize]) -> usize {
-    let mut lines = open.to_vec();
-    lines.dedup();
-    lines.len()
 }
 
 fn line(text: &str, tokens: &[&Token], indent: usize, before: Option<&Token>) -> Line {

@@ -3,6 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
+use super::directives;
 use super::lexer::{Problem, Token, TokenKind};
 
 /// Of what the lexer could not read.
@@ -59,11 +60,8 @@ pub(super) fn of_parser(
             .help("the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\uXXXX`, `\\UXXXXXXXX`")
             .help("for a backslash itself write `\\\\`");
     }
-    if message.contains("endif") || message.contains("endfor") {
-        let end = if message.contains("endif") { "endif" } else { "endfor" };
-        return d(format!("a template directive has no `%{{ {end} }}`"))
-            .detail("it is still open here")
-            .help(format!("close it with `%{{ {end} }}`"));
+    if let Some(found) = tokens.iter().find_map(|t| directives::check(text, t)) {
+        return found;
     }
     if found == "`'`" || error.line().contains(" '") && message.contains("expression") {
         return d("a string stands in double quotes".into()).help("write `\"…\"` for `'…'`");

@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 mod brackets;
+mod directives;
 mod errors;
 pub(crate) mod lexer;
 
