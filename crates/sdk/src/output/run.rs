@@ -1,0 +1,2 @@
+//! The loop.
+pub(crate) fn run<P: crate::OutputProvider>() {}
