@@ -40,6 +40,9 @@ pub(crate) struct Config {
     /// CSV: the one ASCII character between fields. Default: a comma; a tab for .tsv.
     #[serde(default)]
     pub(crate) delimiter: Option<String>,
+    /// CSV: what ends a row: `crlf`, as RFC 4180 has it, or `lf`.
+    #[serde(default)]
+    pub(crate) line_end: LineEnd,
     /// CSV: write the columns' names first.
     #[serde(default = "yes")]
     pub(crate) header: bool,
@@ -71,6 +74,17 @@ pub(crate) enum Compression {
     Gzip,
     /// Zstandard.
     Zstd,
+}
+
+/// What ends a CSV row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LineEnd {
+    /// Carriage return and line feed.
+    #[default]
+    Crlf,
+    /// Line feed.
+    Lf,
 }
 
 /// What of an envelope is written.
