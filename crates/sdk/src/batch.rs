@@ -153,9 +153,10 @@ impl<C: Serialize> Batch<C> {
         self.core.control(&Control::Claim(Claim { part: partition.into(), epoch, from: None }));
     }
 
-    /// Whether there is enough in it: return from `read`. True as well when the host said stop.
+    /// Whether there is enough in it: return from `read`. True as well when the host said stop and
+    /// no row was added since a checkpoint was offered.
     pub fn is_full(&self) -> bool {
-        self.core.out.len() >= FULL_BYTES || self.is_stopping()
+        self.core.out.len() >= FULL_BYTES || (self.is_stopping() && !self.core.is_open())
     }
 
     /// Whether nothing was added in this read.

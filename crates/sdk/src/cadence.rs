@@ -52,6 +52,11 @@ impl Clock {
             || self.since.elapsed() >= self.cadence.time
     }
 
+    /// How long until it is due by time alone.
+    pub(crate) fn due_in(&self) -> Duration {
+        self.cadence.time.saturating_sub(self.since.elapsed())
+    }
+
     /// Data lines since the last checkpoint line.
     pub(crate) fn open_lines(&self) -> u64 {
         self.lines

@@ -13,9 +13,16 @@ mod error;
 mod input;
 mod lifecycle;
 mod line;
+mod lines;
+mod logging;
 mod output;
+mod panics;
 mod rejections;
+mod runs;
+mod session;
+mod signals;
 mod split;
+mod stdio;
 mod stop;
 mod transform;
 

@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{Console, Envelopes, Error, Result};
 
+mod control;
 mod pending;
 mod run;
 
+pub(crate) use control::read as read_control;
 pub(crate) use run::run;
 
 /// Writes a destination. One value lives for one run; its methods are called one after another,

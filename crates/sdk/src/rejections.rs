@@ -42,6 +42,10 @@ impl Rejections {
         Ok(())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Takes what was collected, or the error of the first one that was refused.
     pub(crate) fn take(&mut self) -> Result<Vec<Rejected>> {
         match self.refused.take() {

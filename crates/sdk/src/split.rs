@@ -118,6 +118,9 @@ fn skip_value(text: &[u8], mut i: usize) -> Option<usize> {
                 false
             }
             bracket @ (b'{' | b'[') => {
+                if depth >= MAX_DEPTH {
+                    return None;
+                }
                 i = blanks(text, i + 1);
                 // '}' is '{' + 2, and ']' is '[' + 2.
                 let empty = *text.get(i)? == bracket + 2;
@@ -137,9 +140,6 @@ fn skip_value(text: &[u8], mut i: usize) -> Option<usize> {
                 false
             }
         };
-        if depth > MAX_DEPTH {
-            return None;
-        }
         while !open && depth > 0 {
             i = blanks(text, i);
             match (*text.get(i)?, objects & 1) {

@@ -1,6 +1,7 @@
 //! The part of a batch that does not depend on the checkpoint's type.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use dstream_protocol::{Control, Json};
 use serde_json::value::RawValue;
@@ -42,7 +43,6 @@ pub(crate) struct Core {
     open: bool,
     /// Whether something was offered and not written yet.
     pending: bool,
-    ever_offered: bool,
     last_id: u64,
     written: Vec<Written>,
 }
@@ -66,7 +66,6 @@ impl Core {
             safe: Some(0),
             open: false,
             pending: false,
-            ever_offered: false,
             last_id: 0,
             written: Vec::new(),
         }
@@ -110,7 +109,6 @@ impl Core {
                 .map_err(|e| Error::from(e).context("the checkpoint cannot become JSON"))?;
             part.moved = true;
         }
-        self.ever_offered = true;
         self.mark_safe();
         if self.clock.is_due() {
             self.write_checkpoint();
@@ -132,15 +130,23 @@ impl Core {
         }
     }
 
-    /// Takes back the rows that followed the last offer; `false` where some were sent already.
-    pub(crate) fn cut_to_safe(&mut self) -> bool {
-        let Some(safe) = self.safe else { return !self.open };
-        if self.open {
+    /// How long until what was offered is due; `None`: nothing was.
+    pub(crate) fn offered_in(&self) -> Option<Duration> {
+        self.pending.then(|| self.clock.due_in())
+    }
+
+    /// Whether what was sent or is here can end where resuming is right.
+    pub(crate) fn can_be_safe(&self) -> bool {
+        self.safe.is_some()
+    }
+
+    /// Takes back the rows that followed the last offer.
+    pub(crate) fn cut_to_safe(&mut self) {
+        if let (Some(safe), true) = (self.safe, self.open) {
             self.out.truncate(safe);
             self.open = false;
             self.pending = true;
         }
-        true
     }
 
     /// The lines have been sent: the next batch begins empty.
@@ -151,10 +157,6 @@ impl Core {
 
     pub(crate) fn is_open(&self) -> bool {
         self.open
-    }
-
-    pub(crate) fn ever_offered(&self) -> bool {
-        self.ever_offered
     }
 
     pub(crate) fn last_id(&self) -> u64 {

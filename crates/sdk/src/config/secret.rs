@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// A text that is never printed: no `Display`, no `Serialize`, and `Debug` shows `***`. The schema
 /// marks it `writeOnly`, so that the host masks it too.
@@ -14,8 +14,7 @@ use serde::Deserialize;
 /// assert_eq!(format!("{password:?}"), "***");
 /// assert_eq!(password.expose(), "hunter2");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -33,6 +32,14 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// serde's own error would show the value.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer);
+        text.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
     }
 }
 
