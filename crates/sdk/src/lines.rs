@@ -93,6 +93,12 @@ impl Lines {
         self.marks.iter().rev().find(closing).map_or(0, |mark| mark.end)
     }
 
+    /// Takes the first control line that ends before `to`.
+    pub(crate) fn next_mark(&mut self, to: usize) -> Option<Mark> {
+        let first = self.marks.front()?;
+        if first.end <= to { self.marks.pop_front() } else { None }
+    }
+
     /// The first `length` bytes were handed over.
     pub(crate) fn consume(&mut self, length: usize) {
         self.text.drain(..length);

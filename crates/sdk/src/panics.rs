@@ -9,7 +9,10 @@ static LAST: Mutex<Option<String>> = Mutex::new(None);
 pub(crate) fn remember() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        let text = info.payload_as_str().unwrap_or("without a message");
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("without a message");
         let place = info.location().map_or_else(String::new, |l| format!(" ({l})"));
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{text}{place}"));
         before(info);

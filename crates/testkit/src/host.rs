@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::failure::{Failure, Result};
 
 /// How long one answer may take. Generous: tests share their machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A provider's process, with its three streams. Killed when dropped.
 #[derive(Debug)]
@@ -56,6 +56,12 @@ impl FakeHost {
 
     /// Waits this long for an answer.
     pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same, in place.
+    pub fn patience_mut(&mut self, patience: Duration) -> &mut Self {
         self.patience = patience;
         self
     }

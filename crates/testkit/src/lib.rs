@@ -8,7 +8,8 @@
 //! // tests/conformance.rs
 //! dstream_testkit::conformance_input!(
 //!     env!("CARGO_BIN_EXE_dstream-in-counter"),
-//!     serde_json::json!({"interval": 1, "maxCount": 50})
+//!     |_| serde_json::json!({"interval": 1, "maxCount": 50}),
+//!     ignore = ["/data/timestamp"],
 //! );
 //! ```
 
@@ -21,5 +22,5 @@ pub use failure::{Failure, Result};
 pub use host::FakeHost;
 pub use transcript::Transcript;
 
-#[doc(hidden)]
+pub use dstream_protocol::Role;
 pub use serde_json;

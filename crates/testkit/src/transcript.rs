@@ -61,7 +61,8 @@ impl Transcript {
                 continue;
             }
             let unknown = || Failure(format!("line {number} is not of the format: {line}"));
-            let (word, rest) = line.split_once(' ').ok_or_else(unknown)?;
+            // `host>` alone is a blank line.
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             let rest = rest.to_owned();
             let step = match word {
                 "provider:" => {

@@ -37,6 +37,8 @@ pub(crate) struct Core {
     limit: Limit,
     clock: Clock,
     parts: BTreeMap<String, Part>,
+    /// The state that is just being offered; its memory is used again.
+    rendered: Vec<u8>,
     /// Where in `out` resuming is right: the last offer. `None`: nowhere in this batch.
     safe: Option<usize>,
     /// Whether rows followed the last offer, or the last checkpoint line where that is later.
@@ -63,6 +65,7 @@ impl Core {
             limit: Limit(limit),
             clock,
             parts: BTreeMap::new(),
+            rendered: Vec::new(),
             safe: Some(0),
             open: false,
             pending: false,
@@ -100,13 +103,16 @@ impl Core {
         partition: &str,
         render: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
     ) -> Result<()> {
+        self.rendered.clear();
+        render(&mut self.rendered)
+            .map_err(|e| Error::from(e).context("the checkpoint cannot become JSON"))?;
         if !self.parts.contains_key(partition) {
             self.parts.insert(partition.to_owned(), Part::default());
         }
-        if let Some(part) = self.parts.get_mut(partition) {
-            part.json.clear();
-            render(&mut part.json)
-                .map_err(|e| Error::from(e).context("the checkpoint cannot become JSON"))?;
+        if let Some(part) = self.parts.get_mut(partition)
+            && part.json != self.rendered
+        {
+            std::mem::swap(&mut part.json, &mut self.rendered);
             part.moved = true;
         }
         self.mark_safe();

@@ -190,7 +190,7 @@ impl<P: OutputProvider> Running<P> {
         let whole =
             std::str::from_utf8(&text[..to]).map_err(|e| Error::permanent(e.to_string()))?;
         let (mut at, mut ended) = (0, false);
-        while let Some(mark) = self.lines.marks.pop_front_if(|mark| mark.end <= to) {
+        while let Some(mark) = self.lines.next_mark(to) {
             self.collect(whole, at, mark.start, &checked).await?;
             at = mark.end;
             let line = &whole[mark.start..mark.end];

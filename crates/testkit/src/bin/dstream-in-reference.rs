@@ -55,6 +55,7 @@ struct Reference {
     config: Config,
     at: u64,
     announced: bool,
+    asked: bool,
     claimed: bool,
     saved: Option<u64>,
 }
@@ -71,7 +72,7 @@ impl InputProvider for Reference {
         }
         dstream_sdk::tracing::trace!(?config, "open");
         let at = start.get().map_or(0, |at| at.n);
-        Ok(Self { config, at, announced: false, claimed: false, saved: None })
+        Ok(Self { config, at, announced: false, asked: false, claimed: false, saved: None })
     }
 
     fn fingerprint(&self) -> Option<String> {
@@ -84,14 +85,12 @@ impl InputProvider for Reference {
             batch.progress(Progress { position, ..Progress::default() });
         }
         if self.config.claim && !self.claimed {
-            if !std::mem::replace(&mut self.announced, true) {
+            if !std::mem::replace(&mut self.asked, true) {
                 batch.claim("p", 4);
             }
             return Ok(Next::Wait(Duration::from_millis(20)));
         }
-        if self.at == 0 || !self.announced || self.config.claim {
-            self.announced = true;
-            self.config.claim = false;
+        if !std::mem::replace(&mut self.announced, true) {
             batch.schema(&schema())?;
         }
         self.rows(batch)?;

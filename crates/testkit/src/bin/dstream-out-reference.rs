@@ -35,6 +35,7 @@ struct Config {
 
 #[derive(Debug, Deserialize)]
 struct Row {
+    #[serde(alias = "id")]
     n: u64,
 }
 

@@ -27,6 +27,7 @@ struct Config {
 
 #[derive(Debug, Deserialize)]
 struct Row {
+    #[serde(alias = "id")]
     n: u64,
 }
 
