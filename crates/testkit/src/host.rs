@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,6 +22,7 @@ pub struct FakeHost {
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     stderr: Arc<Mutex<String>>,
+    stderr_reader: Option<JoinHandle<()>>,
     patience: Duration,
 }
 
@@ -51,7 +52,8 @@ impl FakeHost {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let lines = read_lines(stdout);
-        Ok(Self { child, stdin, lines, stderr: read_all(stderr), patience: PATIENCE })
+        let (stderr, reader) = read_all(stderr);
+        Ok(Self { child, stdin, lines, stderr, stderr_reader: reader, patience: PATIENCE })
     }
 
     /// Waits this long for an answer.
@@ -189,6 +191,16 @@ impl FakeHost {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// All of stderr; waits for its end, so call it when the provider has ended.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn stderr_to_end(&mut self) -> Result<String> {
+        let reader = self.stderr_reader.take().map(JoinHandle::join);
+        reader.transpose().map_err(|_| Failure::new("stderr cannot be read"))?;
+        Ok(self.stderr())
+    }
+
     /// A failure that shows stderr.
     pub fn failure(&self, text: impl Into<String>) -> Failure {
         Failure(format!("{}\n--- stderr of the provider ---\n{}", text.into(), self.stderr()))
@@ -219,17 +231,19 @@ fn read_lines(stdout: Option<impl Read + Send + 'static>) -> Receiver<String> {
     receiver
 }
 
-fn read_all(stderr: Option<impl Read + Send + 'static>) -> Arc<Mutex<String>> {
-    let text = Arc::new(Mutex::new(String::new()));
-    if let Some(mut stderr) = stderr {
-        let text = text.clone();
+type Collected = (Arc<Mutex<String>>, Option<JoinHandle<()>>);
+
+fn read_all(stderr: Option<impl Read + Send + 'static>) -> Collected {
+    let collected = Arc::new(Mutex::new(String::new()));
+    let text = collected.clone();
+    let reader = stderr.map(|mut stderr| {
         thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(read @ 1..) = stderr.read(&mut chunk) {
                 let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&String::from_utf8_lossy(&chunk[..read]));
             }
-        });
-    }
-    text
+        })
+    });
+    (collected, reader)
 }

@@ -11,7 +11,7 @@ fn transcripts() -> Result<Vec<(String, Transcript)>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     paths.sort();
-    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(|path| Ok((name(path), Transcript::read(path)?))).collect()
 }
 

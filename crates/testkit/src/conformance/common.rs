@@ -85,7 +85,7 @@ pub fn secrets_are_not_shown(subject: &Subject) -> Result {
     host.close();
     let rest = host.rest()?;
     host.exit()?;
-    let shown = format!("{first}{rest:?}{}", host.stderr());
+    let shown = format!("{first}{rest:?}{}", host.stderr_to_end()?);
     ensure!(!shown.contains(CANARY), "a secret is shown: {shown}");
     Ok(())
 }
