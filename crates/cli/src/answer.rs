@@ -40,6 +40,12 @@ impl Answer {
 
 /// The document as it is printed: version and command first.
 pub(crate) fn document(command: &str, fields: Map<String, Value>) -> String {
-    let head = [("v".to_owned(), VERSION.into()), ("command".to_owned(), command.into())];
-    Value::Object(head.into_iter().chain(fields).collect()).to_string()
+    #[derive(serde::Serialize)]
+    struct Document<'a> {
+        v: u32,
+        command: &'a str,
+        #[serde(flatten)]
+        fields: Map<String, Value>,
+    }
+    serde_json::to_string(&Document { v: VERSION, command, fields }).unwrap_or_default()
 }

@@ -1,0 +1,1 @@
+//! What init, plan, status, destroy, check and discover show.
