@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
-use dstream_engine::{Event, Failure, Protocol};
+use dstream_engine::{Failure, Protocol};
 use dstream_protocol::{Capability, LifecycleReport, Operation, Role};
 use dstream_task::Task;
 use serde_json::{Value, json};
@@ -25,7 +25,6 @@ pub(crate) async fn ask(
     provider: &Provider,
     operation: Operation,
 ) -> Result<LifecycleAnswer, Failure> {
-    let events = |event: &Event| log::event(event);
     call(LifecycleRequest {
         task: &task.name,
         task_id,
@@ -36,7 +35,7 @@ pub(crate) async fn ask(
         folder: &project.folder,
         environment: &context.environment,
         timeout: TIMEOUT,
-        events: &events,
+        events: std::sync::Arc::new(log::event),
     })
     .await
 }

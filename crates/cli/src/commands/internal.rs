@@ -55,11 +55,17 @@ struct Position {
     done: usize,
 }
 
-/// How many letters a replay has committed, by its state.
-pub(crate) fn done(state: Option<&TaskState>) -> usize {
+/// How many letters a replay has committed, by its state. What a destination remembers of an
+/// earlier replay counts for nothing.
+pub(crate) fn done(state: Option<&TaskState>, replay: &str) -> usize {
     let input = state.and_then(|s| s.inputs.get(INPUT));
-    let position = input.and_then(|i| i.checkpoint.get(""));
-    position.and_then(|p| serde_json::from_str::<Position>(p.get()).ok()).map_or(0, |p| p.done)
+    input.and_then(|i| i.checkpoint.get("")).map_or(0, |p| position(p, replay))
+}
+
+/// How many letters a checkpoint says are committed, if it is of this replay.
+fn position(checkpoint: &Json, replay: &str) -> usize {
+    let position = serde_json::from_str::<Position>(checkpoint.get()).ok();
+    position.filter(|p| p.replay == replay).map_or(0, |p| p.done)
 }
 
 pub(crate) fn run(args: &Internal) -> Result<Answer> {
@@ -116,9 +122,8 @@ fn prepare(file: &Path, stdin: &mut impl BufRead) -> io::Result<(Config, Vec<Jso
     }
     let config: Config = serde_json::from_value(command.config)?;
     let envelopes = read(file, &config.ids)?;
-    let position = command.checkpoint.get("");
-    let position = position.and_then(|p| serde_json::from_str::<Position>(p.get()).ok());
-    let first = position.filter(|p| p.replay == config.replay).map_or(0, |p| p.done);
+    let checkpoint = command.checkpoint.get("");
+    let first = checkpoint.map_or(0, |p| position(p, &config.replay)).min(envelopes.len());
     Ok((config, envelopes, first))
 }
 

@@ -37,7 +37,10 @@ pub(crate) fn event_of(event: &Event, attempts: u32) {
         EventKind::Stopping { now: true } => warn!(task, "stopping at once"),
         EventKind::Retrying { attempt, wait_ms, failure } => {
             let wait = millis(*wait_ms);
-            warn!(task, "start {attempt} of {attempts} failed: {failure}; next one in {wait}");
+            warn!(
+                task,
+                "{failure}; starting again in {wait} (start {attempt} failed, after {attempts} in a row without progress it gives up)"
+            );
         }
         EventKind::Saved { totals } => trace!(task, written = totals.written, "checkpoint saved"),
         EventKind::Output { .. }

@@ -43,3 +43,30 @@ fn drop_drops_those_that_are_named_or_all() {
     assert_eq!(project.json(&["dlq", "drop", "count", "--all"]).1["dropped"], 2);
     assert!(ids(&project).is_empty());
 }
+
+#[test]
+fn replay_sends_letters_to_whoever_rejected_them_and_keeps_those_that_come_back() {
+    let project = with_letters();
+    project.write("refuse.txt", "\"n\":7");
+    insta::assert_snapshot!("dlq_replay", project.show(&["dlq", "replay", "count"]));
+    assert_eq!(project.read("lines.txt"), "{\"data\":{\"n\":2},\"metadata\":{}}\n");
+    assert_eq!(ids(&project), ["ab02", "cc03"]);
+    let (_, shown) = project.json(&["dlq", "show", "count", "ab02"]);
+    assert_eq!(shown["letter"]["error"]["message"], "no row for \"n\":7");
+
+    project.write("refuse.txt", "");
+    let (code, document) = project.json(&["dlq", "replay", "count", "ab02"]);
+    assert_eq!((code, &document["taken"]), (0, &1.into()), "{document}");
+    assert_eq!(project.read("lines.txt").lines().count(), 2);
+    assert_eq!(ids(&project), ["cc03"]);
+    assert!(!project.folder().join(".dstream/tasks/count/state.json").exists());
+}
+
+#[test]
+fn a_replay_that_fails_removes_nothing() {
+    let project = with_letters();
+    project.described("lines", "#!/bin/bash\nread -r _\necho '{\"status\":\"error\",\"kind\":\"config\",\"message\":\"no\"}'\n", OUT_LINES);
+    let (code, document) = project.json(&["dlq", "replay", "count"]);
+    assert_eq!((code, &document["taken"]), (1, &0.into()), "{document}");
+    assert_eq!(ids(&project).len(), 3);
+}

@@ -57,14 +57,17 @@ fn one_partition_of_one_input_can_be_removed_and_set() {
 }
 
 #[test]
-fn an_identity_can_be_adopted_and_a_changed_checkpoint_leaves_copies_in_destinations_behind() {
+fn a_checkpoint_that_a_destination_keeps_can_only_be_forgotten_as_a_whole() {
     let project = with_state();
     let mark = r#""state":{"offset":12},"mark":{"epoch":3,"id":9}"#;
     let state = project.read(".dstream/tasks/count/state.json");
     let state = state.replace(r#""state":{"offset":12}"#, mark);
     project.write(".dstream/tasks/count/state.json", &state);
-    let (_, changed) = project.json(&["state", "set", "count", "--input", "input", "5"]);
-    assert_ne!(changed["task_id"], ID);
+    let set = ["state", "set", "count", "--input", "input", "5"];
+    insta::assert_snapshot!("state_set_kept", project.show(&set));
+    let (_, removed) = project.json(&["state", "rm", "count", "--input", "input"]);
+    assert!(removed["note"].as_str().unwrap().contains(ID), "{removed}");
+    assert_ne!(removed["task_id"], ID);
     let (_, adopted) = project.json(&["state", "set", "count", "--task-id", ID]);
     assert_eq!(adopted["task_id"], ID);
     assert!(!project.read(".dstream/tasks/count/state.json").contains("mark"));

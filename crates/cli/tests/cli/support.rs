@@ -9,12 +9,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with a task file and providers, and a `dstream` that finds no others.
-pub struct Project {
+pub(crate) struct Project {
     root: TempDir,
 }
 
 impl Project {
-    pub fn new(task_file: &str) -> Self {
+    pub(crate) fn new(task_file: &str) -> Self {
         let root = tempfile::Builder::new().prefix("dstream-cli-").tempdir().unwrap();
         let project = Self { root };
         fs::create_dir_all(project.path("bin")).unwrap();
@@ -29,7 +29,7 @@ impl Project {
     }
 
     /// The task file's folder.
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.path("project")
     }
 
@@ -37,36 +37,36 @@ impl Project {
         self.root.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder().join(name)).unwrap_or_default()
     }
 
     /// A provider in the project's folder.
-    pub fn script(&self, name: &str, text: &str) {
+    pub(crate) fn script(&self, name: &str, text: &str) {
         executable(&self.write(name, text));
     }
 
     /// A provider in the project's folder that speaks version 2, described beside it.
-    pub fn described(&self, name: &str, text: &str, description: &str) {
+    pub(crate) fn described(&self, name: &str, text: &str, description: &str) {
         self.script(name, text);
         self.write(&format!("{name}.json"), description);
     }
 
     /// A provider that is found by its name.
-    pub fn installed(&self, name: &str, text: &str) {
+    pub(crate) fn installed(&self, name: &str, text: &str) {
         let path = self.path("bin").join(name);
         fs::write(&path, text).unwrap();
         executable(&path);
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.path("bin/dstream"));
         command.args(args).current_dir(self.folder()).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.root.path());
@@ -74,12 +74,12 @@ impl Project {
     }
 
     /// Runs a command and shows everything that a person sees.
-    pub fn show(&self, args: &[&str]) -> String {
+    pub(crate) fn show(&self, args: &[&str]) -> String {
         let output = self.command(args).output().unwrap();
         self.shown(args, &output)
     }
 
-    pub fn shown(&self, args: &[&str], output: &Output) -> String {
+    pub(crate) fn shown(&self, args: &[&str], output: &Output) -> String {
         let code = output.status.code().map_or("signal".to_owned(), |c| c.to_string());
         let mut shown = format!("$ dstream {}\nexit {code}\n", args.join(" "));
         for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
@@ -93,7 +93,7 @@ impl Project {
     }
 
     /// The JSON document that a command prints, and its exit code.
-    pub fn json(&self, args: &[&str]) -> (i32, Value) {
+    pub(crate) fn json(&self, args: &[&str]) -> (i32, Value) {
         let mut all = args.to_vec();
         all.push("--json");
         let output = self.command(&all).output().unwrap();
@@ -111,18 +111,18 @@ fn executable(path: &Path) {
 }
 
 /// A JSON document with sorted keys, for snapshots.
-pub fn pretty((code, document): (i32, Value)) -> String {
+pub(crate) fn pretty((code, document): (i32, Value)) -> String {
     format!("exit {code}\n{}", serde_json::to_string_pretty(&document).unwrap())
 }
 
 /// A version-1 input that counts to three.
-pub const V1_INPUT: &str = r#"#!/bin/bash
+pub(crate) const V1_INPUT: &str = r#"#!/bin/bash
 read -r _
 for n in 1 2 3; do echo "{\"data\":{\"n\":$n},\"metadata\":{}}"; done
 "#;
 
 /// A version-1 output that appends to `out.txt` and answers lifecycle operations.
-pub const V1_OUTPUT: &str = r#"#!/bin/bash
+pub(crate) const V1_OUTPUT: &str = r#"#!/bin/bash
 read -r command
 case "$command" in
   *'"command":"run"'*) echo '{"status":"ready"}'; cat >> out.txt ;;
@@ -134,7 +134,7 @@ esac
 "#;
 
 /// What a version-2 input says of itself.
-pub const IN_COUNT: &str = r#"{
+pub(crate) const IN_COUNT: &str = r#"{
   "name": "in-count", "version": "1.2.0", "description": "Counts.", "protocol": [2], "roles": ["input"],
   "capabilities": ["check", "discover"], "delivery": {"replayable": true},
   "config": {"type": "object", "additionalProperties": false, "required": ["max"],
@@ -143,7 +143,7 @@ pub const IN_COUNT: &str = r#"{
 }"#;
 
 /// A version-2 input that counts to three, checks and discovers.
-pub const V2_INPUT: &str = r#"#!/bin/bash
+pub(crate) const V2_INPUT: &str = r#"#!/bin/bash
 if [ "$1" = describe ]; then cat "$0.json"; exit 0; fi
 read -r command
 case "$command" in
@@ -162,7 +162,7 @@ while read -r line; do [[ "$line" == *'"@committed"'* ]] && exit 0; done
 "#;
 
 /// What a version-2 output says of itself.
-pub const OUT_LINES: &str = r#"{
+pub(crate) const OUT_LINES: &str = r#"{
   "name": "out-lines", "version": "0.3.1", "description": "Writes lines.", "protocol": [2], "roles": ["output"],
   "capabilities": ["infrastructure"], "delivery": {"idempotent": true},
   "config": {"type": "object", "additionalProperties": false,
@@ -170,7 +170,7 @@ pub const OUT_LINES: &str = r#"{
 }"#;
 
 /// A version-2 output that writes to `lines.txt`, and rejects lines that hold the text in `refuse.txt`.
-pub const V2_OUTPUT: &str = r#"#!/bin/bash
+pub(crate) const V2_OUTPUT: &str = r#"#!/bin/bash
 if [ "$1" = describe ]; then cat "$0.json"; exit 0; fi
 read -r command
 case "$command" in
@@ -202,7 +202,7 @@ done
 "#;
 
 /// A task from a version-2 input to a version-2 output.
-pub const COUNT: &str = r#"task "count" {
+pub(crate) const COUNT: &str = r#"task "count" {
   input {
     provider_path = "./count"
     config {
@@ -220,7 +220,7 @@ pub const COUNT: &str = r#"task "count" {
 "#;
 
 /// The project of [`COUNT`].
-pub fn count() -> Project {
+pub(crate) fn count() -> Project {
     let project = Project::new(COUNT);
     project.described("count", V2_INPUT, IN_COUNT);
     project.described("lines", V2_OUTPUT, OUT_LINES);

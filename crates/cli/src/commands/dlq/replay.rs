@@ -1,6 +1,7 @@
 //! `dstream dlq replay`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,8 +124,10 @@ impl Bench<'_> {
         let state = self.state();
         let letters = super::letters(self.project, &self.task.name);
         let noting = Arc::new(Noting::new(super::letters(self.project, &self.task.name)));
-        let report = dstream_engine::run(self.request(&group, &letters, &state, &noting)?).await;
-        let committed = internal::done(state.get().as_ref()).min(group.letters.len());
+        let id = Uuid::new_v4().to_string();
+        let request = self.request(&group, &id, letters.path(), &state, &noting)?;
+        let report = dstream_engine::run(request).await;
+        let committed = internal::done(state.get().as_ref(), &id).min(group.letters.len());
         let back = noting.taken();
         self.forget(&letters, &group, committed, &back)?;
         let rejected = group.letters[..committed].iter().filter(|l| back.contains(&l.id)).count();
@@ -161,14 +164,14 @@ impl Bench<'_> {
     fn request(
         &self,
         group: &Group,
-        letters: &LocalDeadLetters,
+        id: &str,
+        file: &Path,
         state: &MemoryState,
         noting: &Arc<Noting>,
     ) -> Result<RunRequest> {
         let dstream =
             std::env::current_exe().map_err(|e| Problem::io("cannot find dstream", &e))?;
-        let id = Uuid::new_v4().to_string();
-        let replay = Replayed { dstream, file: letters.path().to_owned(), id };
+        let replay = Replayed { dstream, file: file.to_owned(), id: id.to_owned() };
         let (task, route) = build(self.task, &self.route, group, &replay);
         Ok(RunRequest {
             task,

@@ -70,26 +70,33 @@ fn none(task: &str) -> Box<Problem> {
     Problem::usage(format!("task `{task}` has no state: it never ran, or it was removed"))
 }
 
-/// Makes a changed checkpoint count for outputs that keep a copy in their own transactions.
+/// Makes a removed checkpoint count for outputs that keep a copy in their own transactions.
 ///
-/// Such an output finds its copy by the task's identity, and its copy wins. A new identity lets it
-/// begin with the checkpoint that is set here. Says so, where it was needed.
-fn leave_copies_behind(state: &mut TaskState) -> Option<String> {
+/// Such an output finds its copy by the task's identity, and its copy wins. With a new identity the
+/// task begins at the beginning there. A place in the middle cannot be given to it.
+fn leave_copies_behind(state: &mut TaskState) -> Result<Option<String>> {
     let keepers: Vec<&str> =
         state.outputs.iter().filter(|(_, o)| o.mark.is_some()).map(|(n, _)| n.as_str()).collect();
     if keepers.is_empty() {
-        return None;
+        return Ok(None);
+    }
+    let keepers = keepers.join(", ");
+    if state.inputs.values().any(|i| !i.checkpoint.is_empty()) {
+        let summary = format!(
+            "output `{keepers}` keeps the checkpoint in its destination, and that copy counts"
+        );
+        return Err(Problem::usage(summary).help(format!(
+            "`dstream state rm {}` forgets all of it: the task begins at the beginning",
+            state.task
+        )));
     }
     let note = format!(
-        "{} kept the old checkpoint in the destination under the identity {}; the task has a new one",
-        keepers.join(", "),
+        "Output `{keepers}` keeps the old checkpoint under the identity {}; the task has a new one.",
         state.task_id
     );
     state.task_id = uuid::Uuid::new_v4().to_string();
-    for output in state.outputs.values_mut() {
-        output.mark = None;
-    }
-    Some(note)
+    state.outputs.values_mut().for_each(|o| o.mark = None);
+    Ok(Some(note))
 }
 
 /// Saves a change.

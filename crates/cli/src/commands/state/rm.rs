@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
             }
         }
     }
-    let note = leave_copies_behind(&mut state);
+    let note = leave_copies_behind(&mut state)?;
     save(handle.as_ref(), &mut state)?;
     let what = match &args.partition {
         None => format!("The checkpoint of input `{input}` was removed."),

@@ -63,7 +63,7 @@ pub(crate) fn run(context: &Context, args: &Set) -> Result<Answer> {
         let entry = state.inputs.entry(input.clone()).or_default();
         entry.checkpoint.insert(args.partition.clone(), checkpoint.clone());
         lines.push(format!("Input `{input}` goes on from {}.", checkpoint.get()));
-        lines.extend(leave_copies_behind(&mut state));
+        lines.extend(leave_copies_behind(&mut state)?);
     }
     if let Some(id) = args.task_id {
         state.task_id = id.to_string();
