@@ -1,0 +1,114 @@
+//! `dstream destroy`: removes what `init` made, and the task's state.
+
+use std::io::{BufRead, IsTerminal};
+
+use clap::Args;
+use dstream_engine::state::StateStore;
+use dstream_protocol::Operation;
+use dstream_task::Task;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::cli::Vars;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::lifecycle::{ask, builders, describe, report_json, resource};
+use crate::problem::{Problem, Result};
+use crate::project::{self, Project};
+use crate::resolve::{Resolved, resolve};
+
+/// Remove what `init TASK` made, the task's state, and what its outputs keep of it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  dstream destroy orders\n  dstream destroy orders --auto-approve"
+)]
+pub(crate) struct Destroy {
+    /// The task.
+    task: String,
+    /// Do not ask.
+    #[arg(long)]
+    auto_approve: bool,
+    #[command(flatten)]
+    vars: Vars,
+}
+
+pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
+    let project = Project::load(context, &args.vars, project::one(&args.task))?;
+    let task = project.task(&args.task)?;
+    let resolved = resolve(context, &project, task).await;
+    resolved.route(&project)?;
+    // Taken before anything is shown: what is shown must still be so when it is removed.
+    let handle = project.state().open(&task.name, std::time::Duration::ZERO)?;
+    let task_id = handle.load()?.map(|s| s.task_id).unwrap_or_default();
+
+    if !args.auto_approve {
+        let shown = preview(context, &project, task, &task_id, &resolved).await;
+        context.screen.error(&shown);
+        if !approved(context)? {
+            let document = json!({ "task": task.name, "destroyed": false });
+            return Ok(Answer::new("Nothing was removed.", document).exit(Exit::Failed));
+        }
+    }
+    let (mut lines, mut reports) = (Vec::new(), Vec::<Value>::new());
+    // The other way round than init: the source is let go of first.
+    for provider in builders(&resolved).into_iter().rev() {
+        let answer = ask(context, &project, task, &task_id, provider, Operation::Destroy)
+            .await
+            .map_err(|f| {
+                Problem::failure(&project.loaded, &task.name, &f)
+                    .help("the task's state was kept; correct it, then run `destroy` again")
+            })?;
+        lines.push(provider.member.title());
+        lines.extend(describe(&answer).into_iter().map(|l| format!("  {l}")));
+        reports.push(report_json(provider, &answer.report));
+    }
+    handle.remove()?;
+    lines.push(format!("The state of task `{}` was removed.", task.name));
+    let document = json!({ "task": task.name, "destroyed": true, "reports": reports });
+    Ok(Answer::new(lines.join("\n"), document))
+}
+
+/// What is there now, as the providers tell it, and would go.
+async fn preview(
+    context: &Context,
+    project: &Project,
+    task: &Task,
+    task_id: &str,
+    resolved: &Resolved,
+) -> String {
+    let mut lines = vec![format!("This removes, of task `{}`:", task.name)];
+    for provider in builders(resolved).into_iter().rev() {
+        lines.push(format!("  {}", provider.member.title()));
+        match ask(context, project, task, task_id, provider, Operation::Status).await {
+            Ok(answer) if answer.report.resources.is_empty() => {
+                lines.push("    - what it made".to_owned());
+            }
+            Ok(answer) => lines.extend(
+                answer.report.resources.iter().map(|r| format!("    - {}", resource(r).trim())),
+            ),
+            Err(failure) => {
+                lines.push(format!("    - what it made (it cannot say what: {})", failure.message));
+            }
+        }
+    }
+    lines.push("  state".to_owned());
+    lines.push("    - its checkpoints: a later run begins at the beginning".to_owned());
+    lines.join("\n")
+}
+
+/// Asks a person.
+fn approved(context: &Context) -> Result<bool> {
+    if !std::io::stdin().is_terminal() || context.global.json {
+        return Err(Problem::usage(
+            "nobody can be asked: stdin is not a terminal, or --json is set",
+        )
+        .help("add `--auto-approve` to remove it without being asked"));
+    }
+    context.screen.error("Type `yes` to remove it:");
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| Problem::io("cannot read the answer", &e))?;
+    Ok(answer.trim() == "yes")
+}

@@ -1,0 +1,140 @@
+//! `dstream init`: readies the project, or creates what one task needs.
+
+use clap::Args;
+use dstream_config::{Diagnostic, Select};
+use dstream_engine::state::{StateStore, TaskState};
+use dstream_protocol::Operation;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::cli::Vars;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::lifecycle::{ask, builders, describe, report_json};
+use crate::problem::{Problem, Result};
+use crate::project::{self, Project};
+use crate::resolve::{Provider, resolve};
+use crate::table::Table;
+
+/// Ready the project: find and check every provider. With a task: create what it needs.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dstream init\n  dstream init orders")]
+pub(crate) struct Init {
+    /// Create what this task's providers need in their systems: tables, slots, queues.
+    task: Option<String>,
+    #[command(flatten)]
+    vars: Vars,
+}
+
+pub(crate) async fn run(context: &Context, args: &Init) -> Result<Answer> {
+    match &args.task {
+        None => ready(context, &args.vars).await,
+        Some(task) => create(context, &args.vars, task).await,
+    }
+}
+
+/// Finds, asks and checks every provider of every task; everything that is wrong is said at once.
+async fn ready(context: &Context, vars: &Vars) -> Result<Answer> {
+    let project = Project::load(context, vars, Select::Nothing)?;
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    let mut table = Table::new(["TASK", "BLOCK", "PROVIDER", "VERSION", "PROTOCOL", "PROGRAM"]);
+    let mut documents: Vec<Value> = Vec::new();
+    for task in &project.loaded.tasks {
+        let resolved = resolve(context, &project, task).await;
+        for provider in &resolved.providers {
+            let found = Found::new(provider);
+            documents.push(found.to_json(&task.name, provider));
+            let title = provider.member.title();
+            let Found { name, version, protocol, program } = found;
+            table.row([task.name.clone(), title, name, version, protocol, program]);
+        }
+        problems.extend(resolved.problems);
+    }
+    if !problems.is_empty() {
+        return Err(Problem::within(Exit::Usage, problems, project.loaded.file.clone()));
+    }
+    project.prepare()?;
+    let mut text = table.render(context.screen.color_out);
+    for (task, missing) in &project.loaded.incomplete {
+        let why = missing.first().map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("\n{task}: not checked: {why}"));
+    }
+    let names = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let document = json!({
+        "providers": documents,
+        "unchecked": names(project.loaded.incomplete.iter().map(|(n, _)| n.as_str()).collect()),
+    });
+    text.push_str(
+        "\n\nReady. `dstream plan TASK` shows what a task promises; `dstream run TASK` runs it.",
+    );
+    Ok(Answer::new(text, document))
+}
+
+/// Has the providers of one task create what they need.
+async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
+    let project = Project::load(context, vars, project::one(name))?;
+    let task = project.task(name)?;
+    let resolved = resolve(context, &project, task).await;
+    resolved.route(&project)?;
+    project.prepare()?;
+    let handle =
+        project.state().open(name, task.lock.as_ref().map_or(Duration::ZERO, |l| l.timeout))?;
+    let state = match handle.load()? {
+        Some(state) => state,
+        None => {
+            // What is made in a destination belongs to this identity: it must be known afterwards.
+            let state = TaskState::new(name);
+            handle.save(&state)?;
+            state
+        }
+    };
+    let (mut lines, mut reports) = (Vec::new(), Vec::new());
+    for provider in builders(&resolved) {
+        let answer = ask(context, &project, task, &state.task_id, provider, Operation::Init)
+            .await
+            .map_err(|f| Problem::failure(&project.loaded, name, &f))?;
+        lines.push(provider.member.title());
+        let said = describe(&answer);
+        let said = if said.is_empty() { vec!["done".to_owned()] } else { said };
+        lines.extend(said.into_iter().map(|l| format!("  {l}")));
+        reports.push(report_json(provider, &answer.report));
+    }
+    if reports.is_empty() {
+        lines.push("Nothing to make: no provider of this task needs anything.".to_owned());
+    }
+    Ok(Answer::new(lines.join("\n"), json!({ "task": name, "reports": reports })))
+}
+
+/// What the table says of one provider.
+struct Found {
+    name: String,
+    version: String,
+    protocol: String,
+    program: String,
+}
+
+impl Found {
+    fn new(provider: &Provider) -> Self {
+        let described = provider.description.as_ref();
+        Self {
+            name: described
+                .map_or_else(|| provider.member.block.source.to_string(), |d| d.name.clone()),
+            version: described.map(|d| d.version.clone()).unwrap_or_default(),
+            protocol: provider.member.program.protocol.number().to_string(),
+            program: provider.member.program.path.display().to_string(),
+        }
+    }
+
+    fn to_json(&self, task: &str, provider: &Provider) -> Value {
+        json!({
+            "task": task,
+            "role": provider.member.role,
+            "block": provider.member.block.name,
+            "provider": self.name,
+            "version": self.version,
+            "protocol": provider.member.program.protocol.number(),
+            "program": self.program,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! `dstream state rm`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{leave_copies_behind, none, open, save};
+use crate::answer::Answer;
+use crate::cli::Vars;
+use crate::context::Context;
+use crate::problem::{Problem, Result};
+
+/// Forget where a task stands, or where one of its inputs does: it begins at the beginning again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  dstream state rm orders\n  dstream state rm orders --input db --partition dbo.orders"
+)]
+pub(crate) struct Rm {
+    /// The task.
+    task: String,
+    /// Only the checkpoint of this input.
+    #[arg(long, value_name = "NAME")]
+    input: Option<String>,
+    /// Only this partition of the input.
+    #[arg(long, value_name = "PARTITION", requires = "input")]
+    partition: Option<String>,
+    #[command(flatten)]
+    vars: Vars,
+}
+
+pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
+    let project = super::project(context, &args.vars, &args.task)?;
+    let (handle, state) = open(&project, &args.task)?;
+    let mut state = state.ok_or_else(|| none(&args.task))?;
+    let Some(input) = &args.input else {
+        handle.remove()?;
+        let text = format!("The state of task `{}` was removed.", args.task);
+        return Ok(Answer::new(text, json!({ "task": args.task, "removed": "all" })));
+    };
+    let names: Vec<String> = state.inputs.keys().cloned().collect();
+    let Some(entry) = state.inputs.get_mut(input) else {
+        return Err(Problem::usage(format!("the state knows no input `{input}`"))
+            .help(format!("it knows: {}", names.join(", "))));
+    };
+    match &args.partition {
+        None => entry.checkpoint.clear(),
+        Some(partition) => {
+            if entry.checkpoint.remove(partition).is_none() {
+                let known: Vec<String> =
+                    entry.checkpoint.keys().map(|k| format!("`{k}`")).collect();
+                return Err(Problem::usage(format!(
+                    "input `{input}` has no partition `{partition}`"
+                ))
+                .help(format!("its partitions: {}", known.join(", "))));
+            }
+        }
+    }
+    let note = leave_copies_behind(&mut state)?;
+    save(handle.as_ref(), &mut state)?;
+    let what = match &args.partition {
+        None => format!("The checkpoint of input `{input}` was removed."),
+        Some(p) => format!("The checkpoint of partition `{p}` of input `{input}` was removed."),
+    };
+    let text = [Some(what), note.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let document = json!({
+        "task": args.task, "removed": "checkpoint", "input": input,
+        "partition": args.partition, "task_id": state.task_id, "note": note,
+    });
+    Ok(Answer::new(text, document))
+}

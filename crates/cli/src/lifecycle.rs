@@ -1,0 +1,96 @@
+//! Calls providers for everything but `run`.
+
+use std::time::Duration;
+
+use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
+use dstream_engine::{Failure, Protocol};
+use dstream_protocol::{Capability, LifecycleReport, Operation, Role};
+use dstream_task::Task;
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::project::Project;
+use crate::report::log;
+use crate::resolve::{Provider, Resolved};
+
+/// How long one call may take: making an index on a large table takes its time.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Calls one provider.
+pub(crate) async fn ask(
+    context: &Context,
+    project: &Project,
+    task: &Task,
+    task_id: &str,
+    provider: &Provider,
+    operation: Operation,
+) -> Result<LifecycleAnswer, Failure> {
+    call(LifecycleRequest {
+        task: &task.name,
+        task_id,
+        inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
+        member: &provider.member,
+        operation,
+        secrets: &project.loaded.secrets,
+        folder: &project.folder,
+        environment: &context.environment,
+        timeout: TIMEOUT,
+        events: std::sync::Arc::new(log::event),
+    })
+    .await
+}
+
+/// The providers that take part in init, plan, status and destroy: of version 2 those that declare
+/// infrastructure, of version 1 only outputs. Outputs first: what a source keeps for its reader
+/// (a slot) should not wait for its destination.
+pub(crate) fn builders(resolved: &Resolved) -> Vec<&Provider> {
+    let takes_part = |p: &&Provider| match p.member.program.protocol {
+        Protocol::V1 => p.member.role == Role::Output,
+        Protocol::V2 => p.can(Capability::Infrastructure),
+    };
+    resolved.providers.iter().filter(takes_part).rev().collect()
+}
+
+/// What a provider answered, for people.
+pub(crate) fn describe(answer: &LifecycleAnswer) -> Vec<String> {
+    let mut lines = answer.output.clone();
+    lines.extend(answer.report.message.clone());
+    lines.extend(answer.report.resources.iter().map(resource));
+    for (key, value) in &answer.report.metadata {
+        lines.push(format!("{key}: {}", plain(value)));
+    }
+    lines
+}
+
+/// A resource in one line: sign, kind, name, action, detail. One of another shape is shown as it is.
+pub(crate) fn resource(value: &Value) -> String {
+    let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = if field("name").is_empty() { field("id") } else { field("name") };
+    if field("type").is_empty() || name.is_empty() {
+        return format!("  {}", plain(value));
+    }
+    let sign = match field("action") {
+        "create" | "created" => '+',
+        "update" | "updated" => '~',
+        "delete" | "deleted" | "remove" | "removed" => '-',
+        _ => ' ',
+    };
+    let mut line = format!("{sign} {} {name}", field("type"));
+    for extra in [field("action"), field("detail")].iter().filter(|e| !e.is_empty()) {
+        line.push_str(&format!("  {extra}"));
+    }
+    line
+}
+
+/// A report as it stands in JSON documents.
+pub(crate) fn report_json(provider: &Provider, report: &LifecycleReport) -> Value {
+    json!({
+        "provider": provider.member.block.name,
+        "role": provider.member.role,
+        "report": report,
+    })
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

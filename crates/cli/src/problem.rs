@@ -1,0 +1,178 @@
+//! How a command fails: diagnostics, and the code to exit with.
+
+use dstream_config::{Diagnostic, Diagnostics, Loaded, Severity, SourceFile, render};
+use dstream_engine::state::StateError;
+use dstream_engine::{Failure, FailureKind};
+use dstream_protocol::ErrorKind;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+
+/// Why a command cannot do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) exit: Exit,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What the diagnostics' places are in.
+    pub(crate) file: SourceFile,
+    /// The last words of providers: whose, and what.
+    pub(crate) stderr: Vec<(String, Vec<String>)>,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Box<Problem>>;
+
+impl Problem {
+    /// One that is about no place in a file.
+    pub(crate) fn new(exit: Exit, diagnostic: Diagnostic) -> Box<Self> {
+        Self::within(exit, vec![diagnostic], SourceFile::new("", ""))
+    }
+
+    /// Wrong usage.
+    pub(crate) fn usage(summary: impl Into<String>) -> Box<Self> {
+        Self::new(Exit::Usage, Diagnostic::error(summary))
+    }
+
+    /// A file or folder that cannot be used.
+    pub(crate) fn io(what: impl Into<String>, error: &std::io::Error) -> Box<Self> {
+        Self::new(Exit::Failed, Diagnostic::error(what).detail(error.to_string()))
+    }
+
+    /// In the task file.
+    pub(crate) fn within(exit: Exit, diagnostics: Vec<Diagnostic>, file: SourceFile) -> Box<Self> {
+        Box::new(Self { exit, diagnostics, file, stderr: Vec::new() })
+    }
+
+    /// Adds a line of help to the last diagnostic.
+    pub(crate) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.help.push(help.into());
+        }
+        self
+    }
+
+    /// What went wrong with a provider of `task`.
+    pub(crate) fn failure(loaded: &Loaded, task: &str, failure: &Failure) -> Box<Self> {
+        let exit = match failure.kind {
+            FailureKind::Guarantee => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        let diagnostic = of_failure(loaded, task, failure);
+        let mut problem = Self::within(exit, vec![diagnostic], loaded.file.clone());
+        if let Some((role, name)) = &failure.provider
+            && !failure.stderr.is_empty()
+        {
+            let title = dstream_engine::route::title(*role, name);
+            problem.stderr.push((title, failure.stderr.clone()));
+        }
+        problem
+    }
+
+    /// As a person reads it.
+    pub(crate) fn render(&self, color: bool) -> String {
+        let mut parts: Vec<String> =
+            self.diagnostics.iter().map(|d| render(d, &self.file, color)).collect();
+        for (title, lines) in &self.stderr {
+            let lines: Vec<String> = lines.iter().map(|l| format!("    {l}")).collect();
+            parts.push(format!("the last lines of {title} on stderr:\n{}", lines.join("\n")));
+        }
+        parts.join("\n\n")
+    }
+
+    /// As a program reads it.
+    pub(crate) fn to_json(&self) -> Value {
+        let stderr = self
+            .stderr
+            .iter()
+            .map(|(provider, lines)| json!({ "provider": provider, "lines": lines }));
+        json!({
+            "exit": self.exit.code(),
+            "kind": self.exit.name(),
+            "diagnostics": diagnostics_json(&self.diagnostics, &self.file),
+            "stderr": stderr.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl From<Diagnostics> for Box<Problem> {
+    fn from(found: Diagnostics) -> Self {
+        Problem::within(Exit::Usage, found.list, found.file)
+    }
+}
+
+impl From<StateError> for Box<Problem> {
+    fn from(error: StateError) -> Self {
+        let exit = if matches!(error, StateError::Held { .. }) { Exit::Held } else { Exit::Failed };
+        let diagnostic = Diagnostic::error(error.to_string());
+        Problem::new(
+            exit,
+            match error {
+                StateError::Held { .. } => diagnostic
+                    .help("wait until it has ended, or stop it; its providers hold the state too"),
+                StateError::Io { .. } | StateError::Unreadable { .. } => diagnostic,
+            },
+        )
+    }
+}
+
+/// A failure at the place in the task file that it is about.
+pub(crate) fn of_failure(loaded: &Loaded, task: &str, failure: &Failure) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(failure.to_string());
+    diagnostic.help = failure.help.clone();
+    let Some((role, name)) = &failure.provider else { return diagnostic };
+    diagnostic.span = match &failure.path {
+        Some(path) => loaded.span_of(task, *role, name, path),
+        None => None,
+    }
+    .or_else(|| loaded.block_span(task, *role, name));
+    if diagnostic.help.is_empty() {
+        diagnostic.help.extend(next_step(task, name, failure));
+    }
+    diagnostic
+}
+
+/// What to do where the engine has said nothing.
+fn next_step(task: &str, block: &str, failure: &Failure) -> Option<String> {
+    let check = || format!("`dstream provider check {task} {block}` tries it alone");
+    match failure.kind {
+        FailureKind::Provider(ErrorKind::Config) => {
+            Some(format!("correct the block, then run `dstream validate` or `dstream run {task}`"))
+        }
+        FailureKind::Provider(ErrorKind::Auth) => {
+            Some(format!("check the credentials and their permissions; {}", check()))
+        }
+        FailureKind::Provider(ErrorKind::Transient) | FailureKind::Startup => Some(check()),
+        FailureKind::Rejected => Some(
+            "add a `dead_letter {}` block to keep rejected envelopes and go on without them".into(),
+        ),
+        FailureKind::Crash | FailureKind::StopTimeout => Some(format!(
+            "nothing that was saved is lost: `dstream run {task}` goes on from the last checkpoint"
+        )),
+        _ => None,
+    }
+}
+
+/// Diagnostics with their places as lines and columns.
+pub(crate) fn diagnostics_json(list: &[Diagnostic], file: &SourceFile) -> Vec<Value> {
+    list.iter().map(|d| diagnostic_json(d, file)).collect()
+}
+
+fn diagnostic_json(diagnostic: &Diagnostic, file: &SourceFile) -> Value {
+    let file = diagnostic.file.as_ref().unwrap_or(file);
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut out = json!({
+        "severity": severity, "summary": diagnostic.summary, "help": diagnostic.help,
+    });
+    if !diagnostic.detail.is_empty() {
+        out["detail"] = diagnostic.detail.as_str().into();
+    }
+    if let Some(span) = &diagnostic.span {
+        let (start, end) = (file.position(span.start), file.position(span.end));
+        out["file"] = file.name().into();
+        out["start"] = json!({ "line": start.line, "column": start.column });
+        out["end"] = json!({ "line": end.line, "column": end.column });
+    }
+    out
+}

@@ -1,0 +1,98 @@
+//! The task file, loaded, and the folders that belong to it.
+
+use std::path::{Path, PathBuf};
+
+use dstream_config::{Loaded, Select};
+use dstream_engine::state::{Holder, LocalState};
+use dstream_registry::{NoRemote, Registry, SearchPath};
+use dstream_task::Task;
+
+use crate::cli::Vars;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::problem::{Problem, Result};
+
+/// One task file.
+pub(crate) struct Project {
+    pub(crate) loaded: Loaded,
+    /// The task file's folder, absolute: providers start in it.
+    pub(crate) folder: PathBuf,
+    /// `.dstream` in it, or where the file says.
+    pub(crate) data: PathBuf,
+    pub(crate) registry: Registry,
+}
+
+impl Project {
+    /// Loads the task file.
+    pub(crate) fn load(context: &Context, vars: &Vars, select: Select) -> Result<Self> {
+        let file = &context.global.config;
+        if !file.exists() {
+            return Err(Problem::usage(format!("there is no task file {}", file.display()))
+                .help("name another with `--config FILE`"));
+        }
+        let mut inputs = context.inputs(vars);
+        inputs.select = select;
+        let loaded = dstream_config::load(file, &inputs)?;
+        let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::fs::canonicalize(parent)
+            .map_err(|e| Problem::io(format!("cannot use the folder {}", parent.display()), &e))?;
+        let data = folder.join(loaded.settings.state_dir.as_deref().unwrap_or(".dstream"));
+        let host = std::env::current_exe().ok();
+        let providers = folder.join(".dstream").join("providers");
+        let search = SearchPath::new(host.as_deref(), &providers, &context.path());
+        let registry = Registry::new(&folder, search, Box::new(NoRemote));
+        Ok(Self { loaded, folder, data, registry })
+    }
+
+    /// The task of this name, or why there is none.
+    pub(crate) fn task(&self, name: &str) -> Result<&Task> {
+        self.loaded.task(name).map_err(|diagnostic| {
+            Problem::within(Exit::Usage, vec![diagnostic], self.loaded.file.clone())
+        })
+    }
+
+    /// Where the state of the tasks is.
+    pub(crate) fn state(&self) -> LocalState {
+        LocalState::new(&self.data)
+    }
+
+    /// Makes the data folder, which versions control is told to leave alone.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let ignore = self.data.join(".gitignore");
+        if ignore.exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.data)
+            .and_then(|()| std::fs::write(&ignore, "# Written by dstream: state, caches.\n*\n"))
+            .map_err(|e| Problem::io(format!("cannot write {}", ignore.display()), &e))
+    }
+
+    /// Names a task that has a state, or that the file knows.
+    pub(crate) fn known_task(&self, name: &str) -> Result<()> {
+        let has_state = || self.state().tasks().is_ok_and(|all| all.iter().any(|t| t == name));
+        let incomplete = self.loaded.incomplete.iter().any(|(n, _)| n == name);
+        if incomplete || has_state() {
+            return Ok(());
+        }
+        self.task(name).map(|_| ())
+    }
+}
+
+/// Which tasks must be complete for a command about one.
+pub(crate) fn one(task: &str) -> Select {
+    Select::One(task.to_owned())
+}
+
+/// Who holds the state in this folder, if somebody does. Only looks: for an instant it shares the
+/// lock with other lookers, and lets go.
+pub(crate) fn holder(folder: &Path) -> Option<Holder> {
+    let file = std::fs::File::open(folder.join("lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let text = std::fs::read_to_string(folder.join("lock")).unwrap_or_default();
+            let unknown = Holder { pid: 0, host: String::new(), since: String::new() };
+            Some(serde_json::from_str(&text).unwrap_or(unknown))
+        }
+        _ => None,
+    }
+}

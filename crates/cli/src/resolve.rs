@@ -1,0 +1,185 @@
+//! Blocks become programs, checked against what their providers say of themselves.
+
+use dstream_config::{Diagnostic, check_against_schema};
+use dstream_engine::describe::{DescribeError, describe_cached};
+use dstream_engine::{Member, Program, Protocol, Route};
+use dstream_protocol::{Capability, Description, Role, VERSION};
+use dstream_registry::Declared;
+use dstream_task::{Block, Source, Task};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::problem::{Problem, Result};
+use crate::project::Project;
+
+/// The providers of one task, as far as they were found, and everything that is wrong with them.
+pub(crate) struct Resolved {
+    pub(crate) providers: Vec<Provider>,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// One provider of a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Provider {
+    pub(crate) member: Member,
+    /// What it says of itself; version 1 says nothing.
+    pub(crate) description: Option<Description>,
+}
+
+impl Provider {
+    pub(crate) fn can(&self, capability: Capability) -> bool {
+        self.description.as_ref().is_some_and(|d| d.capabilities.contains(&capability))
+    }
+}
+
+impl Resolved {
+    /// The route, where nothing is wrong.
+    pub(crate) fn route(&self, project: &Project) -> Result<Route> {
+        if !self.problems.is_empty() {
+            let file = project.loaded.file.clone();
+            return Err(Problem::within(Exit::Usage, self.problems.clone(), file));
+        }
+        let of = |role| {
+            let members = self.providers.iter().map(|p| &p.member).filter(move |m| m.role == role);
+            members.cloned().collect()
+        };
+        Ok(Route {
+            inputs: of(Role::Input),
+            transforms: of(Role::Transform),
+            outputs: of(Role::Output),
+        })
+    }
+}
+
+/// Finds every provider of a task, asks those that may be asked, and checks every block.
+pub(crate) async fn resolve(context: &Context, project: &Project, task: &Task) -> Resolved {
+    let blocks = [
+        (Role::Input, &task.inputs),
+        (Role::Transform, &task.transforms),
+        (Role::Output, &task.outputs),
+    ];
+    let mut resolved = Resolved { providers: Vec::new(), problems: Vec::new() };
+    for (role, block) in blocks.into_iter().flat_map(|(r, all)| all.iter().map(move |b| (r, b))) {
+        match provider(context, project, role, block).await {
+            Ok(provider) => {
+                let found = check(project, task, &provider);
+                resolved.problems.extend(found);
+                resolved.providers.push(provider);
+            }
+            Err(mut diagnostic) => {
+                diagnostic.span = project.loaded.block_span(&task.name, role, &block.name);
+                resolved.problems.push(*diagnostic);
+            }
+        }
+    }
+    resolved
+}
+
+/// Finds the provider of one block, and asks what it is.
+async fn provider(
+    context: &Context,
+    project: &Project,
+    role: Role,
+    block: &Block,
+) -> std::result::Result<Provider, Box<Diagnostic>> {
+    let found = project.registry.find(role, &block.source, block.protocol).map_err(|error| {
+        let mut diagnostic = Diagnostic::error(error.to_string());
+        diagnostic.help = error.help();
+        diagnostic
+    })?;
+    let ask = async || {
+        let cache = project.data.join("cache").join("describe");
+        describe_cached(&found.path, &context.environment, &cache).await
+    };
+    let (protocol, description) = match found.declared {
+        Declared::V1 => (Protocol::V1, None),
+        Declared::V2(Some(description)) => (Protocol::V2, Some(*description)),
+        Declared::V2(None) => match ask().await {
+            Ok(description) => (Protocol::V2, Some(description)),
+            Err(DescribeError::Refused(..)) => (Protocol::V2, None),
+            Err(error) => return Err(asked_in_vain(&error)),
+        },
+        Declared::Ask => match ask().await {
+            Ok(description) => (spoken(&description)?, Some(description)),
+            Err(DescribeError::Refused(..) | DescribeError::Unreadable(..)) => (Protocol::V1, None),
+            Err(error) => return Err(asked_in_vain(&error)),
+        },
+    };
+    let mut program = Program::new(found.path, protocol);
+    program.delivery = description.as_ref().map(|d| d.delivery);
+    Ok(Provider { member: Member { role, block: block.clone(), program }, description })
+}
+
+fn asked_in_vain(error: &DescribeError) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::error(error.to_string())
+            .help("where it speaks version 1, write `protocol = 1` in its block"),
+    )
+}
+
+fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Diagnostic>> {
+    if description.protocol.contains(&VERSION) {
+        return Ok(Protocol::V2);
+    }
+    if description.protocol.contains(&1) {
+        return Ok(Protocol::V1);
+    }
+    let versions: Vec<String> = description.protocol.iter().map(u32::to_string).collect();
+    let Description { name, version, .. } = description;
+    Err(Box::new(
+        Diagnostic::error(format!(
+            "{name} {version} speaks protocol version {}, and this dstream only 1 and 2",
+            versions.join(" and ")
+        ))
+        .help("use a version of one of them that speaks a version of the other"),
+    ))
+}
+
+/// What is wrong with a block, given what its provider says of itself.
+fn check(project: &Project, task: &Task, provider: &Provider) -> Vec<Diagnostic> {
+    let Some(description) = &provider.description else { return Vec::new() };
+    let (role, block) = (provider.member.role, &provider.member.block);
+    let span = project.loaded.block_span(&task.name, role, &block.name);
+    let here = |mut diagnostic: Diagnostic| {
+        diagnostic.span = span.clone();
+        diagnostic
+    };
+    let mut found = Vec::new();
+    if !description.roles.contains(&role) {
+        let roles: Vec<&str> = description.roles.iter().map(|r| r.as_str()).collect();
+        let summary = format!("{} cannot stand in an `{role}` block", description.name);
+        let help = format!("it can stand in: {}", roles.join(", "));
+        found.push(here(Diagnostic::error(summary).help(help)));
+    }
+    found.extend(required_version(project, block, description).map(here));
+    let problems = check_against_schema(&description.config, &block.config);
+    let loaded = &project.loaded;
+    found.extend(
+        problems.iter().map(|p| loaded.config_diagnostic(&task.name, role, &block.name, p)),
+    );
+    found
+}
+
+/// `required_providers` against the version that is there.
+fn required_version(
+    project: &Project,
+    block: &Block,
+    description: &Description,
+) -> Option<Diagnostic> {
+    let Source::Name(name) = &block.source else { return None };
+    let required = project.loaded.settings.required_providers.get(name)?;
+    let condition = required.version.as_ref()?;
+    let version = semver::Version::parse(&description.version).ok();
+    if version.is_some_and(|v| condition.matches(&v)) {
+        return None;
+    }
+    let summary = format!(
+        "provider `{name}` is version {}, and {condition} is required",
+        description.version
+    );
+    Some(
+        Diagnostic::error(summary)
+            .related(required.span.clone(), "required here")
+            .help("install another version, or change `required_providers`"),
+    )
+}

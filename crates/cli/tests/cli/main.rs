@@ -1,0 +1,14 @@
+//! What a person and a program see of the `dstream` command, as snapshots.
+//!
+//! `INSTA_UPDATE=always cargo test -p dstream-cli` writes them anew; look at the difference.
+
+#![cfg(unix)]
+
+mod dead_letters;
+mod errors;
+mod help;
+mod infrastructure;
+mod look;
+mod run;
+mod state;
+mod support;

@@ -1,0 +1,94 @@
+//! From a block's source to a [`Found`] program.
+
+use std::path::{Path, PathBuf};
+
+use dstream_protocol::Role;
+use dstream_task::Source;
+
+use crate::declared::{BadDescription, Declared};
+use crate::program::{self, ProgramError};
+use crate::remote::{Remote, RemoteError};
+use crate::search::{NameError, SearchPath};
+
+/// A program that can be started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The file, absolute where the folders given to the [`Registry`] were.
+    pub path: PathBuf,
+    /// What is known of the protocol that it speaks.
+    pub declared: Declared,
+}
+
+/// Why there is no program.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// `provider = "…"`.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// `provider_path = "…"`.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// `provider_ref = "…"`.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// A description stands beside the program and cannot be read.
+    #[error(transparent)]
+    Description(#[from] BadDescription),
+}
+
+impl FindError {
+    /// What to do about it, one line each.
+    pub fn help(&self) -> Vec<String> {
+        match self {
+            Self::Name(error) => error.help(),
+            Self::Program(error) => error.help(),
+            Self::Remote(error) => error.help(),
+            Self::Description(error) => {
+                vec![format!("correct {}, or remove it", error.path.display())]
+            }
+        }
+    }
+}
+
+/// Finds the programs of one task file.
+pub struct Registry {
+    folder: PathBuf,
+    search: SearchPath,
+    remote: Box<dyn Remote>,
+}
+
+impl Registry {
+    /// `folder` is the task file's: a `provider_path` is relative to it.
+    pub fn new(folder: impl Into<PathBuf>, search: SearchPath, remote: Box<dyn Remote>) -> Self {
+        Self { folder: folder.into(), search, remote }
+    }
+
+    /// Where names are looked for.
+    pub fn search(&self) -> &SearchPath {
+        &self.search
+    }
+
+    /// Finds the program of a block. `protocol` is what the block says of itself.
+    ///
+    /// # Errors
+    /// There is no such program, or it cannot be executed.
+    pub fn find(
+        &self,
+        role: Role,
+        source: &Source,
+        protocol: Option<u32>,
+    ) -> Result<Found, FindError> {
+        let (path, named) = match source {
+            Source::Name(name) => (self.search.find(role, name)?, true),
+            Source::Path(path) => (program::at(&self.folder, path)?, false),
+            Source::Ref(reference) => (self.remote.fetch(role, reference)?, true),
+        };
+        let declared = Declared::of(&path, protocol, named)?;
+        Ok(Found { path, declared })
+    }
+
+    /// The task file's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
