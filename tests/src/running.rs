@@ -68,7 +68,9 @@ impl Running {
         };
         let (stdout, stderr) = (text(self.stdout.take()), text(self.stderr.take()));
         let Some(status) = status else {
-            panic!("dstream did not end within {LIMIT:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+            panic!(
+                "dstream did not end within {LIMIT:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+            );
         };
         Finished { code: status.code().unwrap_or(-1), stdout, stderr }
     }

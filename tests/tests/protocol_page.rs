@@ -46,7 +46,8 @@ fn transcripts() -> Vec<(String, Side, String)> {
     for block in blocks().iter().filter(|b| b.info.starts_with("transcript")) {
         for line in block.text.lines().filter(|l| !l.starts_with('#')) {
             let host = line.strip_prefix("host> ").map(|l| (Side::Host, l));
-            let said = host.or_else(|| line.strip_prefix("provider> ").map(|l| (Side::Provider, l)));
+            let said =
+                host.or_else(|| line.strip_prefix("provider> ").map(|l| (Side::Provider, l)));
             let (side, said) = said.unwrap_or_else(|| panic!("whose line is this? {line}"));
             lines.push((block.info.clone(), side, said.to_owned()));
         }
@@ -138,7 +139,9 @@ fn every_message_of_the_protocol_has_a_transcript() {
     assert!(missing.is_empty(), "{missing:?}");
     let commands: BTreeSet<String> = lines
         .iter()
-        .filter_map(|(_, _, l)| Some(serde_json::from_str::<Value>(l).ok()?["command"].as_str()?.into()))
+        .filter_map(|(_, _, l)| {
+            Some(serde_json::from_str::<Value>(l).ok()?["command"].as_str()?.into())
+        })
         .collect();
     use Operation::{Check, Destroy, Discover, Init, Plan, Run, Status};
     for operation in [Run, Init, Plan, Status, Destroy, Check, Discover] {
