@@ -7,7 +7,7 @@ task "high" {
   }
 
   transform "at_least" {
-    provider_path = "../python/at_least.py"
+    provider_path = "./at_least.py"
     protocol      = 2
     config {
       column  = "height"

@@ -4,7 +4,7 @@ variable "stage" {
   description = "Where the report goes."
 }
 
-variable "count" {
+variable "rows" {
   type    = number
   default = 3
 }
@@ -17,7 +17,7 @@ task "report" {
   input {
     provider = "counter"
     config {
-      max_count = var.count
+      max_count = var.rows
       interval  = var.stage == "production" ? "1ms" : "5ms"
     }
   }

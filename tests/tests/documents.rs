@@ -52,7 +52,8 @@ fn every_target_that_a_document_names_is_in_the_makefile() {
         for target in text.split("make ").skip(1) {
             let before: String = target.chars().take_while(|c| c.is_ascii_lowercase()).collect();
             let named = target[before.len()..].starts_with(['`', '\n', ' ', '#']);
-            let code = text.contains(&format!("`make {before}")) || text.contains(&format!("\nmake {before}"));
+            let code = text.contains(&format!("`make {before}"))
+                || text.contains(&format!("\nmake {before}"));
             if named && code && !before.is_empty() {
                 assert!(makefile.contains(&format!("\n{before}:")), "{document}: make {before}");
             }

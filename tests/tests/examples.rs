@@ -89,7 +89,10 @@ fn bash_v2() {
     let project = example("bash-v2");
     for _twice in 0..2 {
         run(&project, "words");
-        assert_eq!(lines(&project, "out/words.jsonl").len(), project.read("words.txt").lines().count());
+        assert_eq!(
+            lines(&project, "out/words.jsonl").len(),
+            project.read("words.txt").lines().count()
+        );
     }
     project.write("words.txt", project.read("words.txt") + "one more\n");
     run(&project, "words");
@@ -174,6 +177,6 @@ fn variables() {
     let project = example("variables");
     run(&project, "report");
     assert_eq!(lines(&project, "out/report-test.jsonl").len(), 3);
-    project.dstream(&["run", "report", "--var", "stage=production", "--var", "count=5"]).expect(0);
+    project.dstream(&["run", "report", "--var", "stage=production", "--var", "rows=5"]).expect(0);
     assert_eq!(lines(&project, "out/report-production.jsonl").len(), 5);
 }

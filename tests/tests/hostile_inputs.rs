@@ -38,14 +38,12 @@ fn version_2(input: &str) -> Project {
         "",
     );
     let text = project.read("dstream.hcl");
-    project.write(
-        "dstream.hcl",
-        text.replace("\"./in.sh\"", "\"./in.sh\"\n    protocol = 2"),
-    );
+    project.write("dstream.hcl", text.replace("\"./in.sh\"", "\"./in.sh\"\n    protocol = 2"));
     project
 }
 
-const DESCRIPTION: &str = r#"{"name":"in-hostile","version":"1.0.0","protocol":[2],"roles":["input"]}"#;
+const DESCRIPTION: &str =
+    r#"{"name":"in-hostile","version":"1.0.0","protocol":[2],"roles":["input"]}"#;
 const READY: &str = r#"echo '{"status":"ready"}'"#;
 const READY_2: &str = r#"echo '{"status":"ready","protocol":2}'"#;
 
@@ -86,8 +84,10 @@ fn a_provider_that_dies_before_ready_is_reported_at_once_with_status_and_last_wo
 
 #[test]
 fn a_provider_that_answers_error_has_its_message_shown() {
-    let project =
-        project(r#"read -r c; echo '{"status":"error","message":"no such queue: q7"}'; exit 1"#, "");
+    let project = project(
+        r#"read -r c; echo '{"status":"error","message":"no such queue: q7"}'; exit 1"#,
+        "",
+    );
     run(&project).expect(1).says(&["input"]).says_once("no such queue: q7");
 }
 
@@ -103,7 +103,8 @@ fn a_program_that_is_not_there_is_named_before_anything_starts() {
 
 #[test]
 fn a_crash_in_the_middle_fails_the_run_and_shows_status_and_last_words() {
-    let body = format!("read -r c; {READY}; echo '{{\"data\":1}}'; echo 'heap corrupted' >&2; exit 7");
+    let body =
+        format!("read -r c; {READY}; echo '{{\"data\":1}}'; echo 'heap corrupted' >&2; exit 7");
     run(&project(&body, "")).expect(1).says(&["input", "7"]).says_once("heap corrupted");
 }
 
@@ -183,7 +184,8 @@ fn a_control_line_that_is_not_in_the_protocol_is_refused_by_name() {
 
 #[test]
 fn a_control_line_that_cannot_be_read_is_refused_with_the_reason() {
-    let project = version_2(&format!("{READY_2}; echo '{{\"@checkpoint\":{{\"id\":\"one\"}}}}'; sleep 5"));
+    let project =
+        version_2(&format!("{READY_2}; echo '{{\"@checkpoint\":{{\"id\":\"one\"}}}}'; sleep 5"));
     run(&project).expect(1).says(&["input", "@checkpoint"]);
 }
 
@@ -204,8 +206,7 @@ fn the_reason_that_a_provider_gives_is_what_the_user_sees() {
 fn a_transient_failure_is_tried_again_and_a_permanent_one_is_not() {
     for (kind, starts) in [("transient", 3), ("permanent", 1)] {
         let error = format!(r#"{{"@error":{{"kind":"{kind}","message":"broken"}}}}"#);
-        let project =
-            version_2(&format!("echo start >>starts; {READY_2}; echo '{error}'; exit 1"));
+        let project = version_2(&format!("echo start >>starts; {READY_2}; echo '{error}'; exit 1"));
         let text = project.read("dstream.hcl");
         let retry = "max_attempts = 3\n    initial_backoff = \"10ms\"\n    max_backoff = \"20ms\"";
         project.write("dstream.hcl", text.replace("max_attempts = 1", retry));

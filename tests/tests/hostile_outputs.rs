@@ -157,10 +157,9 @@ exec yes '{"data":"0123456789012345678901234567890123456789","metadata":{}}'"#,
 
 #[test]
 fn a_transform_that_loses_envelopes_stops_the_task() {
-    let project = version_2(&after_the_checkpoint(
-        r#"echo '{"@committed":{"id":1,"written":2}}'"#,
-    ));
-    let describe = r#"{"name":"transform-lossy","version":"1.0.0","protocol":[2],"roles":["transform"]}"#;
+    let project = version_2(&after_the_checkpoint(r#"echo '{"@committed":{"id":1,"written":2}}'"#));
+    let describe =
+        r#"{"name":"transform-lossy","version":"1.0.0","protocol":[2],"roles":["transform"]}"#;
     project.script(
         "lossy.sh",
         &format!(
@@ -178,7 +177,8 @@ done"#
         ),
     );
     let text = project.read("dstream.hcl");
-    let transform = "transform {\n    provider_path = \"./lossy.sh\"\n    protocol = 2\n  }\n  output {";
+    let transform =
+        "transform {\n    provider_path = \"./lossy.sh\"\n    protocol = 2\n  }\n  output {";
     project.write("dstream.hcl", text.replace("output {", transform));
     run(&project).expect(1).says(&["transform", "3", "2"]);
 }
