@@ -76,3 +76,17 @@ fn every_dependency_has_its_reason() {
         .collect();
     assert!(missing.is_empty(), "docs/decisions.md has no line for {missing:?}");
 }
+
+#[test]
+fn the_ten_lines_of_bash_in_the_readme_are_the_example() {
+    let readme = fs::read_to_string(top().join("README.md")).unwrap();
+    let script = fs::read_to_string(top().join("examples/bash/read.sh")).unwrap();
+    assert!(readme.contains(&format!("```bash\n{script}```")));
+    let task = fs::read_to_string(top().join("dstream.hcl")).unwrap();
+    let bare = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|l| l.split('#').next().unwrap().trim().to_owned());
+        lines.filter(|l| !l.is_empty()).collect()
+    };
+    let block = readme.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(bare(block), bare(&task), "README.md and dstream.hcl");
+}
