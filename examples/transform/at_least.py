@@ -34,7 +34,7 @@ def run(config):
             say(message)
             sys.stdout.flush()
             taken = passed = 0
-        elif line.startswith('{"@schema":'):
+        elif line.startswith(('{"@schema":', '{"@end":')):
             sys.stdout.write(line)
         elif line.strip() and not line.startswith('{"@'):
             taken += 1

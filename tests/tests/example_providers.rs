@@ -155,5 +155,7 @@ fn the_python_transform_accounts_for_what_it_leaves_out() {
         r#"{"@checkpoint":{"id":4,"state":{"":7},"account":{"in":3,"out":2,"filtered":1}}}"#,
     ]);
     provider.tell(r#"{"@end":{}}"#);
+    provider.stdin = None;
+    provider.expect(&[r#"{"@end":{}}"#]);
     assert_eq!(provider.end(), 0);
 }
