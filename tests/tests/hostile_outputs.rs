@@ -182,3 +182,24 @@ done"#
     project.write("dstream.hcl", text.replace("output {", transform));
     run(&project).expect(1).says(&["transform", "3", "2"]);
 }
+
+#[test]
+fn a_dead_letter_that_is_sent_again_after_ready_is_no_part_of_the_account() {
+    let describe = r#"{"name":"out-hostile","version":"1.0.0","protocol":[2],"roles":["output"],"delivery":{"transactional":true}}"#;
+    let project = project(
+        &format!(
+            r#"[[ ${{1-}} == describe ]] && {{ echo '{describe}'; exit; }}
+read -r command
+echo '{{"status":"ready","protocol":2,"epoch":2}}'
+echo '{{"@rejected":{{"id":"r1","error":{{"kind":"permanent","message":"of the run before"}},"envelope":{{"data":0}}}}}}'
+{}"#,
+            after_the_checkpoint(r#"echo '{"@committed":{"id":1,"written":3}}'"#)
+        ),
+        "protocol = 2",
+    );
+    let text = project.read("dstream.hcl");
+    project.write("dstream.hcl", text.replace("  retry {", "  dead_letter {}\n  retry {"));
+    run(&project).expect(3);
+    let letters = project.read(".dstream/tasks/hostile/dead_letters.jsonl");
+    assert!(letters.contains("of the run before"), "{letters}");
+}
