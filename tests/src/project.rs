@@ -90,9 +90,9 @@ impl Project {
         self.start(args).wait()
     }
 
-    /// `dstream run TASK` to its end.
+    /// `dstream run TASK` to its end, quietly: what is left on stderr are messages, no log.
     pub fn run(&self, task: &str) -> Finished {
-        self.dstream(&["run", task])
+        self.dstream(&["--log-level", "error", "run", task])
     }
 }
 
