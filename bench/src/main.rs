@@ -1,5 +1,6 @@
 //! Runs every case and prints one table. `--quick`: small, to see that it runs. `--check`: ends
-//! with 1 where a bound is missed. `--only WORD`: the cases whose name holds the word.
+//! with 1 where a bound is missed. `--only WORD`: the cases whose name holds the word. `--no-build`:
+//! take the binaries that are there.
 
 use std::process::ExitCode;
 
@@ -21,7 +22,9 @@ fn main() -> ExitCode {
     let has = |flag: &str| args.iter().any(|a| a == flag);
     let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1));
     let size = if has("--quick") { Size::QUICK } else { Size::FULL };
-    launch::build();
+    if !has("--no-build") {
+        launch::build();
+    }
     let mut rows = Vec::new();
     for (name, run) in CASES {
         if only.is_none_or(|word| name.contains(word.as_str())) {

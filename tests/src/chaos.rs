@@ -122,7 +122,13 @@ pub fn play(mut plan: Plan, rows: usize) -> Report {
 /// Runs, kills, lets it finish. `None`: the kill did not fall between a commit and the end.
 fn kill_once(project: &Project, plan: &Plan, rows: usize) -> Option<(f64, usize)> {
     let mut run = project.start(&["run", "chaos"]);
-    wait_for(&mut run, || part_saved(project, rows) > plan.after.max(f64::MIN_POSITIVE))?;
+    if wait_for(&mut run, || part_saved(project, rows) > plan.after.max(f64::MIN_POSITIVE))
+        .is_none()
+    {
+        let early = run.wait();
+        assert_eq!(early.code, 0, "{plan}: it failed before the kill\n{}", early.everything());
+        return None;
+    }
     std::thread::sleep(plan.then);
     let killed_at = part_saved(project, rows);
     let children = processes::children(run.pid());
