@@ -43,13 +43,6 @@ pub fn violations(route: &Route, required: Guarantee) -> Vec<RouteGuarantee> {
     compute(route).into_iter().filter(|r| r.guarantee < required && critical(&r.output)).collect()
 }
 
-/// Whether the destination itself says where to resume: the one critical output is transactional.
-pub(crate) fn destination_keeps_checkpoint(route: &Route) -> bool {
-    let mut critical = route.outputs.iter().filter(|o| o.block.critical);
-    let only = critical.next().filter(|_| critical.next().is_none());
-    only.is_some_and(|o| delivery(o).transactional)
-}
-
 fn of_pair(input: &Member, output: &Member, critical: usize) -> (Guarantee, String) {
     if let Some(v1) = [input, output].into_iter().find(|m| m.program.protocol == Protocol::V1) {
         let why = format!("{} speaks version 1, which has no checkpoints", v1.title());

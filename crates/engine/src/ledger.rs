@@ -1,1 +1,290 @@
-//!
+//! Which checkpoint is where: offered by an input, on its way, committed by the outputs, folded
+//! into the state. And whether the lines between two of them add up.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use dstream_protocol::{CommitMark, Json, PartitionStates};
+
+use crate::state::TaskState;
+
+/// A checkpoint on its way through the task.
+#[derive(Debug)]
+struct Offer {
+    id: u64,
+    input: usize,
+    input_id: u64,
+    states: PartitionStates,
+    since: Instant,
+}
+
+/// What one critical output has committed and the state does not hold yet.
+#[derive(Debug, Default)]
+struct Cursor {
+    committed: u64,
+    /// What it gave with its commits, oldest first.
+    states: VecDeque<(u64, Json)>,
+}
+
+/// The checkpoints of one attempt, in order.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    next: u64,
+    offers: VecDeque<Offer>,
+    cursors: Vec<Cursor>,
+    folded: u64,
+    last_input_id: Vec<u64>,
+}
+
+/// What folding changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Folded {
+    /// Up to which id.
+    pub(crate) id: u64,
+    /// By input: the newest of its own ids that is covered, where it moved.
+    pub(crate) acknowledge: Vec<(usize, u64)>,
+}
+
+impl Ledger {
+    /// A ledger for that many inputs and critical outputs.
+    pub(crate) fn new(inputs: usize, outputs: usize) -> Self {
+        Self {
+            next: 1,
+            offers: VecDeque::new(),
+            cursors: (0..outputs).map(|_| Cursor::default()).collect(),
+            folded: 0,
+            last_input_id: vec![0; inputs],
+        }
+    }
+
+    /// Takes an input's checkpoint in and gives its id in the task. `None`: the input's ids do not
+    /// grow.
+    pub(crate) fn offer(
+        &mut self,
+        input: usize,
+        input_id: u64,
+        states: PartitionStates,
+    ) -> Option<u64> {
+        if input_id <= self.last_input_id[input] {
+            return None;
+        }
+        self.last_input_id[input] = input_id;
+        // With one input its own ids serve, so that its lines can be handed on unchanged.
+        let id = if self.last_input_id.len() == 1 { input_id } else { self.next };
+        self.next = id + 1;
+        self.offers.push_back(Offer { id, input, input_id, states, since: Instant::now() });
+        Some(id)
+    }
+
+    /// The newest id that was offered; 0 before the first.
+    pub(crate) fn last_offered(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// An output has made everything up to `id` durable.
+    pub(crate) fn commit(&mut self, output: usize, id: u64, state: Option<Json>) {
+        let cursor = &mut self.cursors[output];
+        cursor.committed = cursor.committed.max(id);
+        if let Some(state) = state {
+            cursor.states.push_back((id, state));
+        }
+    }
+
+    /// The newest id that every critical output has committed.
+    pub(crate) fn settled(&self) -> u64 {
+        self.cursors.iter().map(|c| c.committed).min().unwrap_or(0)
+    }
+
+    /// Whether something is committed that the state does not hold.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.settled() > self.folded
+    }
+
+    /// When the oldest checkpoint that is not in the state was offered.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.offers.front().map(|o| o.since)
+    }
+
+    /// Moves everything that all critical outputs have committed into the state. `inputs` and
+    /// `outputs` are names by index; `epochs` those of the transactional outputs.
+    pub(crate) fn fold(
+        &mut self,
+        state: &mut TaskState,
+        inputs: &[String],
+        outputs: &[String],
+        epochs: &[Option<u64>],
+    ) -> Folded {
+        let settled = self.settled();
+        let mut newest = vec![0; self.last_input_id.len()];
+        while let Some(offer) = self.offers.pop_front_if(|o| o.id <= settled) {
+            let input = state.inputs.entry(inputs[offer.input].clone()).or_default();
+            input.checkpoint.extend(offer.states);
+            newest[offer.input] = offer.input_id;
+        }
+        for (index, cursor) in self.cursors.iter_mut().enumerate() {
+            let output = state.outputs.entry(outputs[index].clone()).or_default();
+            while let Some((_, given)) = cursor.states.pop_front_if(|(id, _)| *id <= settled) {
+                output.state = Some(given);
+            }
+            if let Some(epoch) = epochs[index].filter(|_| settled > self.folded) {
+                output.mark = Some(CommitMark { epoch, id: settled });
+            }
+        }
+        self.folded = self.folded.max(settled);
+        let moved = newest.into_iter().enumerate().filter(|(_, id)| *id > 0);
+        Folded { id: settled, acknowledge: moved.collect() }
+    }
+}
+
+/// The lines that one provider was sent, by checkpoint, until it has accounted for them.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    open: u64,
+    intervals: VecDeque<(u64, u64)>,
+    /// `@rejected` lines that it has sent since its last account.
+    pub(crate) rejected: u64,
+    settled: u64,
+}
+
+/// Why an account cannot be settled.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsettled {
+    /// It names a checkpoint that it was never sent.
+    #[error("it speaks of checkpoint {0}, which it was not sent")]
+    Unknown(u64),
+    /// It names an older checkpoint than before.
+    #[error("it speaks of checkpoint {id} after checkpoint {before}")]
+    Backwards {
+        /// What it names.
+        id: u64,
+        /// What it named before.
+        before: u64,
+    },
+}
+
+impl Account {
+    /// It is being sent that many envelopes.
+    pub(crate) fn send(&mut self, lines: u64) {
+        self.open += lines;
+    }
+
+    /// It is being sent a checkpoint.
+    pub(crate) fn close(&mut self, id: u64) {
+        self.intervals.push_back((id, std::mem::take(&mut self.open)));
+    }
+
+    /// It has accounted for everything up to `id`: how many envelopes was it sent for that since
+    /// the last time?
+    pub(crate) fn settle(&mut self, id: u64) -> Result<u64, Unsettled> {
+        if id <= self.settled {
+            return Err(Unsettled::Backwards { id, before: self.settled });
+        }
+        if !self.intervals.iter().any(|(sent, _)| *sent == id) {
+            return Err(Unsettled::Unknown(id));
+        }
+        self.settled = id;
+        let mut lines = 0;
+        while let Some((_, more)) = self.intervals.pop_front_if(|(sent, _)| *sent <= id) {
+            lines += more;
+        }
+        Ok(lines)
+    }
+
+    /// How many envelopes it has not accounted for.
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.open + self.intervals.iter().map(|(_, lines)| lines).sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    fn states(part: &str, value: &str) -> PartitionStates {
+        [(part.to_owned(), RawValue::from_string(value.to_owned()).unwrap())].into()
+    }
+
+    fn fold(ledger: &mut Ledger, state: &mut TaskState) -> Folded {
+        let inputs = ["a".to_owned(), "b".to_owned()];
+        let outputs = ["x".to_owned(), "y".to_owned()];
+        ledger.fold(state, &inputs, &outputs, &[None, Some(7)])
+    }
+
+    fn checkpoint(state: &TaskState, input: &str) -> String {
+        let states = state.inputs.get(input).map(|i| &i.checkpoint);
+        states.map(|c| serde_json::to_string(c).unwrap()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_checkpoint_is_folded_when_every_critical_output_has_committed_it_and_not_before() {
+        let mut ledger = Ledger::new(2, 2);
+        let mut state = TaskState::new("t");
+        assert_eq!(ledger.offer(0, 5, states("", "1")), Some(1));
+        assert_eq!(ledger.offer(1, 9, states("p", "2")), Some(2));
+        ledger.commit(0, 2, None);
+        assert!(!ledger.is_dirty());
+        ledger.commit(1, 1, None);
+        assert!(ledger.is_dirty());
+        assert_eq!(fold(&mut ledger, &mut state), Folded { id: 1, acknowledge: vec![(0, 5)] });
+        assert_eq!(
+            (checkpoint(&state, "a"), checkpoint(&state, "b")),
+            (r#"{"":1}"#.into(), String::new())
+        );
+        ledger.commit(1, 2, None);
+        assert_eq!(fold(&mut ledger, &mut state), Folded { id: 2, acknowledge: vec![(1, 9)] });
+        assert_eq!(checkpoint(&state, "b"), r#"{"p":2}"#);
+        assert_eq!(state.outputs["y"].mark, Some(CommitMark { epoch: 7, id: 2 }));
+    }
+
+    #[test]
+    fn the_state_of_an_output_that_is_ahead_waits_for_the_one_that_is_behind() {
+        let mut ledger = Ledger::new(2, 2);
+        let mut state = TaskState::new("t");
+        for id in 1..=2 {
+            ledger.offer(0, id, PartitionStates::new());
+            let given = RawValue::from_string(format!("{id}0")).unwrap();
+            ledger.commit(0, id, Some(given));
+        }
+        ledger.commit(1, 1, None);
+        fold(&mut ledger, &mut state);
+        assert_eq!(state.outputs["x"].state.as_ref().unwrap().get(), "10");
+    }
+
+    #[test]
+    fn partitions_that_did_not_move_keep_their_state() {
+        let mut ledger = Ledger::new(2, 2);
+        let mut state = TaskState::new("t");
+        ledger.offer(0, 1, states("p", "1"));
+        ledger.offer(0, 2, states("q", "2"));
+        ledger.commit(0, 2, None);
+        ledger.commit(1, 2, None);
+        fold(&mut ledger, &mut state);
+        assert_eq!(checkpoint(&state, "a"), r#"{"p":1,"q":2}"#);
+    }
+
+    #[test]
+    fn ids_that_do_not_grow_are_refused() {
+        let mut ledger = Ledger::new(1, 1);
+        assert_eq!(ledger.offer(0, 3, PartitionStates::new()), Some(3));
+        assert_eq!(ledger.offer(0, 3, PartitionStates::new()), None);
+        assert_eq!(ledger.last_offered(), 3);
+    }
+
+    #[test]
+    fn an_account_sums_the_intervals_that_it_settles_and_knows_what_it_was_sent() {
+        let mut account = Account::default();
+        account.send(10);
+        account.close(1);
+        account.send(5);
+        account.close(2);
+        account.close(3);
+        account.send(4);
+        assert_eq!(account.outstanding(), 19);
+        assert_eq!(account.settle(2), Ok(15));
+        assert_eq!(account.settle(3), Ok(0));
+        assert_eq!(account.settle(3), Err(Unsettled::Backwards { id: 3, before: 3 }));
+        assert_eq!(account.settle(4), Err(Unsettled::Unknown(4)));
+        assert_eq!(account.outstanding(), 4);
+    }
+}

@@ -28,6 +28,7 @@ pub mod run;
 pub mod state;
 
 mod attempt;
+mod hub;
 mod ledger;
 mod lines;
 mod process;

@@ -3,11 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dstream_protocol::{LifecycleReport, Operation};
+use dstream_protocol::limits::MAX_LINE_BYTES;
+use dstream_protocol::{
+    Command, CommandV1, Control, LifecycleReport, Operation, PartitionStates, Startup, VERSION,
+};
 use dstream_task::Secrets;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use crate::event::EventSink;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
+use crate::hub::Reporter;
+use crate::lines::LineReader;
+use crate::mask::Mask;
+use crate::process::{Pipes, Spawner, StartProcess, Tail, describe_status, drain, environment};
 use crate::route::Member;
 
 /// What a lifecycle call needs.
@@ -31,7 +41,7 @@ pub struct LifecycleRequest<'a> {
     /// How long it may take.
     pub timeout: Duration,
     /// Hears its log lines.
-    pub events: &'a dyn EventSink,
+    pub events: std::sync::Arc<dyn EventSink>,
 }
 
 /// What a provider answered.
@@ -39,7 +49,7 @@ pub struct LifecycleRequest<'a> {
 pub struct LifecycleAnswer {
     /// The report; for a version-1 provider, its last JSON line that is one.
     pub report: LifecycleReport,
-    /// Everything else that it wrote to stdout.
+    /// Everything else that it wrote to stdout, secrets masked.
     pub output: Vec<String>,
 }
 
@@ -48,6 +58,191 @@ pub struct LifecycleAnswer {
 /// # Errors
 /// Where it cannot be started, does not end in time, ends without success, or reports an error.
 pub async fn call(request: LifecycleRequest<'_>) -> Result<LifecycleAnswer, Failure> {
-    let _ = request;
-    unimplemented!()
+    let spawner = Spawner::new()
+        .map_err(|e| Failure::new(FailureKind::Spawn, format!("cannot start a thread: {e}")))?;
+    let call = Call { tail: Tail::default(), mask: Mask::new(request.secrets), request, spawner };
+    let pipes = call.start().await?;
+    let limit = call.request.timeout;
+    match timeout(limit, call.talk(pipes)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let operation = call.request.operation;
+            Err(call
+                .failure(FailureKind::Startup, format!("`{operation}` took longer than {limit:?}")))
+        }
+    }
+}
+
+struct Call<'a> {
+    request: LifecycleRequest<'a>,
+    mask: Mask,
+    tail: Tail,
+    /// Lives as long as the call: what it starts ends with it.
+    spawner: Spawner,
+}
+
+impl Call<'_> {
+    fn failure(&self, kind: FailureKind, message: impl Into<String>) -> Failure {
+        let member = self.request.member;
+        let mut failure = Failure::new(kind, message).of(member.role, &member.block.name);
+        failure.stderr = self.tail.lines();
+        failure
+    }
+
+    fn resolve(&self, value: &Value) -> Result<Value, Failure> {
+        let resolved = self.request.secrets.resolve(value);
+        resolved.map_err(|e| self.failure(FailureKind::Startup, e.to_string()))
+    }
+
+    async fn start(&self) -> Result<Pipes, Failure> {
+        let member = self.request.member;
+        let mut env = member.block.env.clone();
+        for value in env.values_mut() {
+            *value = self.resolve(value)?;
+        }
+        let process = StartProcess {
+            program: member.program.path.clone(),
+            args: member.program.args.clone(),
+            folder: self.request.folder.to_owned(),
+            environment: environment(self.request.environment, &member.block, &env),
+            lock: None,
+        };
+        let cannot = |e: std::io::Error| {
+            let path = member.program.path.display();
+            self.failure(FailureKind::Spawn, format!("cannot start {path}: {e}"))
+        };
+        self.spawner.start(process).await.map_err(cannot)
+    }
+
+    async fn talk(&self, mut pipes: Pipes) -> Result<LifecycleAnswer, Failure> {
+        let command = self.command()?;
+        let member = self.request.member;
+        let (provider, role, pid) = (member.block.name.clone(), member.role, pipes.group.pid());
+        let report = Reporter {
+            run: String::new(),
+            task: self.request.task.to_owned(),
+            sink: self.request.events.clone(),
+        };
+        let show = |line| {
+            let provider = provider.clone();
+            report.emit(crate::event::EventKind::Log { provider, role, pid, line });
+        };
+        let write = async {
+            // One that does not read its command is judged by what it answers.
+            drop(pipes.stdin.write_all(command.as_bytes()).await);
+            drop(pipes.stdin);
+        };
+        let read = read_all(LineReader::new(pipes.stdout, MAX_LINE_BYTES));
+        let stderr = drain(pipes.stderr, self.mask.clone(), self.tail.clone(), show);
+        let ((), lines, ()) = tokio::join!(write, read, stderr);
+        let lines = lines.map_err(|e| self.failure(FailureKind::Protocol, e))?;
+        let status = pipes.child.wait().await;
+        pipes.group.reaped();
+        let status = status.map_err(|e| self.failure(FailureKind::Crash, e.to_string()))?;
+        let how = (!status.success()).then(|| describe_status(status));
+        self.judge(lines, how)
+    }
+
+    fn command(&self) -> Result<String, Failure> {
+        let member = self.request.member;
+        let config = match self.resolve(&member.block.config)? {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            config => config,
+        };
+        let command = self.request.operation;
+        let line = if member.is_v2() {
+            serde_json::to_string(&Command {
+                protocol: VERSION,
+                command,
+                role: member.role,
+                task: self.request.task.to_owned(),
+                task_id: self.request.task_id.to_owned(),
+                name: member.block.name.clone(),
+                config,
+                checkpoint: PartitionStates::new(),
+                state: None,
+                inputs: self.request.inputs.clone(),
+                commit_within_ms: None,
+                dead_letter: false,
+                max_line_bytes: None,
+            })
+        } else {
+            serde_json::to_string(&CommandV1 { command, config })
+        };
+        let line = line.map_err(|e| self.failure(FailureKind::Startup, e.to_string()))?;
+        Ok(line + "\n")
+    }
+
+    /// The last line that is a report is the answer; a handshake before it is allowed.
+    fn judge(&self, lines: Vec<Vec<u8>>, bad: Option<String>) -> Result<LifecycleAnswer, Failure> {
+        let mut answer = None;
+        let mut output = Vec::new();
+        for (i, line) in lines.iter().enumerate() {
+            match Startup::read(line) {
+                Startup::Ready(_) if i == 0 => continue,
+                Startup::Failed(error) if i == 0 && error_only(line) => {
+                    return Err(self.reported(error));
+                }
+                _ => {}
+            }
+            if let Ok(Control::Error(error)) = Control::read(line) {
+                return Err(self.reported(error));
+            }
+            match serde_json::from_slice::<LifecycleReport>(line) {
+                Ok(report) if !report.status.is_empty() => answer = Some(report),
+                _ => output.push(self.mask.apply(&String::from_utf8_lossy(line))),
+            }
+        }
+        if let Some(report) = answer.as_ref().filter(|r| r.is_error()) {
+            let text = report.error.clone().or_else(|| report.message.clone());
+            let text = self.mask.apply(&text.unwrap_or_else(|| "it reports an error".into()));
+            return Err(self.failure(FailureKind::Crash, text));
+        }
+        if let Some(how) = bad {
+            let message = format!("`{}` ended with {how}", self.request.operation);
+            return Err(self.failure(FailureKind::Crash, message));
+        }
+        match answer {
+            Some(report) => Ok(LifecycleAnswer { report, output }),
+            // Version 1 may say nothing in JSON at all.
+            None if !self.request.member.is_v2() => {
+                Ok(LifecycleAnswer { report: LifecycleReport::ok(), output })
+            }
+            None => Err(self.failure(
+                FailureKind::Protocol,
+                format!("it gave no report for `{}`", self.request.operation),
+            )),
+        }
+    }
+
+    fn reported(&self, mut error: dstream_protocol::ProviderError) -> Failure {
+        error.message = self.mask.apply(&error.message);
+        let member = self.request.member;
+        let mut failure = Failure::reported(error).of(member.role, &member.block.name);
+        failure.stderr = self.tail.lines();
+        failure
+    }
+}
+
+/// A handshake's error has a message; a report's error stands in `error`.
+fn error_only(line: &[u8]) -> bool {
+    serde_json::from_slice::<LifecycleReport>(line).map_or(true, |r| r.error.is_none())
+}
+
+async fn read_all(
+    mut stdout: LineReader<tokio::process::ChildStdout>,
+) -> Result<Vec<Vec<u8>>, String> {
+    let mut lines = Vec::new();
+    loop {
+        match stdout.next().await {
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => break,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    if !stdout.rest().is_empty() {
+        lines.push(stdout.rest().to_vec());
+    }
+    lines.retain(|line| !dstream_protocol::frame::is_blank(line));
+    Ok(lines)
 }

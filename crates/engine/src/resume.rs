@@ -1,1 +1,240 @@
-//!
+//! Where to resume: from the destination, if that keeps the checkpoint, else from the state.
+//! State, source and destination that do not belong together stop the task.
+
+use std::collections::BTreeMap;
+
+use dstream_protocol::{PartitionStates, Ready};
+use dstream_task::Source;
+
+use crate::failure::{Failure, FailureKind};
+use crate::route::Member;
+use crate::state::TaskState;
+
+/// Holds what an output said at its start against the state.
+pub(crate) fn check_output(
+    task: &str,
+    state: &TaskState,
+    member: &Member,
+    ready: &Ready,
+) -> Result<(), Failure> {
+    let Some(known) = state.outputs.get(&member.block.name) else { return Ok(()) };
+    let stored = Stored { provider: &known.provider, fingerprint: known.fingerprint.as_deref() };
+    check_identity(task, member, stored, ready, "destination")?;
+    if let Some(mark) = known.mark.filter(|mark| ready.previous.is_none_or(|p| p < *mark)) {
+        let has = ready
+            .previous
+            .map_or("nothing".to_owned(), |p| format!("commit {} of epoch {}", p.id, p.epoch));
+        let message = format!(
+            "its destination is behind the state: it holds {has} of this task, the state says commit {} of epoch {}; was it restored from a backup, or replaced?",
+            mark.id, mark.epoch
+        );
+        return Err(mismatch(member, message)
+            .help(format!("to fill it again from the beginning: `dstream state rm {task}`"))
+            .help("or bring the right destination back"));
+    }
+    Ok(())
+}
+
+/// Holds what an input said at its start against the state.
+pub(crate) fn check_input(
+    task: &str,
+    state: &TaskState,
+    member: &Member,
+    ready: &Ready,
+) -> Result<(), Failure> {
+    let Some(known) = state.inputs.get(&member.block.name) else { return Ok(()) };
+    let stored = Stored { provider: &known.provider, fingerprint: known.fingerprint.as_deref() };
+    check_identity(task, member, stored, ready, "source")
+}
+
+/// What the destination of the one transactional output holds becomes the truth.
+pub(crate) fn adopt_destination(
+    task: &str,
+    state: &mut TaskState,
+    inputs: &[Member],
+    output: &Member,
+    ready: &Ready,
+) -> Result<(), Failure> {
+    let known = |name: &String| inputs.iter().any(|i| i.block.name == *name);
+    if let Some(stranger) = ready.checkpoint.keys().find(|name| !known(name)) {
+        let names: Vec<_> = inputs.iter().map(|i| format!("`{}`", i.block.name)).collect();
+        let message = format!(
+            "its destination holds a checkpoint of an input `{stranger}`, which this task does not have (it has {})",
+            names.join(", ")
+        );
+        return Err(mismatch(output, message).help(format!(
+            "give the input its old name back, or forget its checkpoint: `dstream state rm {task} --input {stranger}`"
+        )));
+    }
+    let moved = state.inputs.values().any(|i| !i.checkpoint.is_empty());
+    if ready.checkpoint.is_empty() && ready.previous.is_none() && moved {
+        let message = "its destination knows nothing of this task, though its inputs have moved on";
+        return Err(mismatch(output, message)
+            .help(format!("to fill it from the beginning: `dstream state rm {task}`"))
+            .help("or bring the right destination back"));
+    }
+    for input in inputs {
+        let name = &input.block.name;
+        let states = ready.checkpoint.get(name).cloned().unwrap_or_default();
+        state.inputs.entry(name.clone()).or_default().checkpoint = states;
+    }
+    Ok(())
+}
+
+/// Writes down which provider and which system each part of the state belongs to.
+pub(crate) fn note_input(state: &mut TaskState, member: &Member, ready: &Ready) {
+    let input = state.inputs.entry(member.block.name.clone()).or_default();
+    input.provider = identity(&member.block.source);
+    input.fingerprint = ready.fingerprint.clone();
+}
+
+/// The same for an output.
+pub(crate) fn note_output(state: &mut TaskState, member: &Member, ready: &Ready) {
+    let output = state.outputs.entry(member.block.name.clone()).or_default();
+    output.provider = identity(&member.block.source);
+    output.fingerprint = ready.fingerprint.clone();
+}
+
+/// The checkpoint of every input.
+pub(crate) fn checkpoints(state: &TaskState) -> BTreeMap<String, PartitionStates> {
+    state.inputs.iter().map(|(name, input)| (name.clone(), input.checkpoint.clone())).collect()
+}
+
+struct Stored<'a> {
+    provider: &'a str,
+    fingerprint: Option<&'a str>,
+}
+
+fn check_identity(
+    task: &str,
+    member: &Member,
+    stored: Stored<'_>,
+    ready: &Ready,
+    what: &str,
+) -> Result<(), Failure> {
+    let now = identity(&member.block.source);
+    let (before, after) = if !stored.provider.is_empty() && stored.provider != now {
+        (stored.provider, now.as_str())
+    } else {
+        match (stored.fingerprint, ready.fingerprint.as_deref()) {
+            (Some(before), Some(after)) if before != after => (before, after),
+            _ => return Ok(()),
+        }
+    };
+    let message = format!(
+        "its {what} has changed: the state belongs to `{before}`, the task now names `{after}`"
+    );
+    Err(mismatch(member, message)
+        .help(format!("to start anew with the new {what}: `dstream state rm {task}`"))
+        .help("to keep both, give the task another name"))
+}
+
+fn mismatch(member: &Member, message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Mismatch, message).of(member.role, &member.block.name)
+}
+
+/// What stays the same when only the version or the folder of a provider changes.
+fn identity(source: &Source) -> String {
+    match source {
+        Source::Name(name) => name.clone(),
+        Source::Path(path) => {
+            let file = std::path::Path::new(path).file_name();
+            file.map_or_else(|| path.clone(), |f| f.to_string_lossy().into_owned())
+        }
+        Source::Ref(reference) => {
+            let bare = reference.split('@').next().unwrap_or(reference);
+            let (head, tail) = bare.rsplit_once('/').unwrap_or(("", bare));
+            format!("{head}/{}", tail.split(':').next().unwrap_or(tail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::{Program, Protocol};
+    use crate::state::{InputState, OutputState};
+    use dstream_protocol::{CommitMark, Role};
+    use dstream_task::Block;
+    use serde_json::value::RawValue;
+
+    fn member(role: Role, name: &str) -> Member {
+        let block = Block {
+            name: name.into(),
+            source: Source::Name("db".into()),
+            config: serde_json::Value::Null,
+            protocol: None,
+            critical: true,
+            pass_env: Vec::new(),
+            env: BTreeMap::new(),
+        };
+        Member { role, block, program: Program::new("db", Protocol::V2) }
+    }
+
+    fn states(value: &str) -> PartitionStates {
+        [(String::new(), RawValue::from_string(value.into()).unwrap())].into()
+    }
+
+    fn mark(epoch: u64, id: u64) -> Option<CommitMark> {
+        Some(CommitMark { epoch, id })
+    }
+
+    #[test]
+    fn a_destination_may_be_ahead_of_the_state_and_never_behind() {
+        let mut state = TaskState::new("t");
+        let output = OutputState { mark: mark(3, 10), ..OutputState::default() };
+        state.outputs.insert("out".into(), output);
+        let out = member(Role::Output, "out");
+        let check = |previous| {
+            check_output("t", &state, &out, &Ready { previous, ..Ready::default() })
+                .map_err(|f| f.message)
+        };
+        assert_eq!(check(mark(3, 10)), Ok(()));
+        assert_eq!(check(mark(3, 11)), Ok(()));
+        assert_eq!(check(mark(4, 1)), Ok(()));
+        assert!(check(mark(3, 9)).unwrap_err().contains("behind the state"));
+        assert!(check(None).unwrap_err().contains("holds nothing"));
+    }
+
+    #[test]
+    fn another_source_under_the_same_name_stops_the_task() {
+        let mut state = TaskState::new("t");
+        let fingerprint = Some("a.csv".to_owned());
+        let input = InputState { provider: "db".into(), fingerprint, ..InputState::default() };
+        state.inputs.insert("in".into(), input);
+        let ready = Ready { fingerprint: Some("b.csv".into()), ..Ready::default() };
+        let failure = check_input("t", &state, &member(Role::Input, "in"), &ready).unwrap_err();
+        assert!(failure.message.contains("`a.csv`") && failure.message.contains("`b.csv`"));
+        assert!(failure.help[0].contains("dstream state rm t"));
+    }
+
+    #[test]
+    fn the_destination_says_where_to_resume_and_strange_inputs_or_an_empty_one_stop_the_task() {
+        let mut state = TaskState::new("t");
+        state.inputs.entry("in".into()).or_default().checkpoint = states("1");
+        let inputs = [member(Role::Input, "in")];
+        let out = member(Role::Output, "out");
+        let mut adopt = |ready: &Ready| {
+            adopt_destination("t", &mut state, &inputs, &out, ready)
+                .map(|()| state.inputs["in"].checkpoint[""].get().to_owned())
+                .map_err(|f| f.message)
+        };
+        let ahead = Ready {
+            checkpoint: [("in".to_owned(), states("2"))].into(),
+            previous: mark(1, 2),
+            ..Ready::default()
+        };
+        assert_eq!(adopt(&ahead), Ok("2".into()));
+        let strange = Ready { checkpoint: [("old".to_owned(), states("2"))].into(), ..ahead };
+        assert!(adopt(&strange).unwrap_err().contains("`old`"));
+        assert!(adopt(&Ready::default()).unwrap_err().contains("knows nothing"));
+    }
+
+    #[test]
+    fn a_new_version_of_a_provider_is_still_the_same_provider() {
+        let reference = |r: &str| identity(&Source::Ref(r.into()));
+        assert_eq!(reference("ghcr.io/acme/foo:v1"), reference("ghcr.io/acme/foo:v2"));
+        assert_eq!(reference("localhost:5000/foo@sha256:00"), "localhost:5000/foo");
+        assert_eq!(identity(&Source::Path("./a/read.sh".into())), "read.sh");
+    }
+}

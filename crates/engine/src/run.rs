@@ -2,15 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use dstream_task::{Secrets, Task};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use dstream_task::{Retry, Secrets, Task};
 
-use crate::cancel::Cancel;
+use crate::attempt::{Attempt, End};
+use crate::cancel::{Cancel, Stop};
 use crate::dead_letter::DeadLetters;
-use crate::event::{EventSink, Totals};
-use crate::failure::Failure;
-use crate::route::Route;
-use crate::state::StateStore;
+use crate::event::{EventKind, EventSink, Totals};
+use crate::failure::{Failure, FailureKind};
+use crate::guarantee;
+use crate::hub::{Counters, Reporter};
+use crate::mask::Mask;
+use crate::process::Spawner;
+use crate::route::{Protocol, Route};
+use crate::saver;
+use crate::state::{StateError, StateHandle, StateStore, TaskState};
 
 /// Everything that a run needs. Nothing else is read or asked.
 pub struct RunRequest {
@@ -49,6 +58,27 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+impl Outcome {
+    /// The word in events: completed, stopped, killed, held or failed.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Killed => "killed",
+            Self::Held(_) => "held",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why, where it did not end well.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Held(failure) | Self::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone)]
 pub struct RunReport {
@@ -63,6 +93,136 @@ pub struct RunReport {
 /// Dropping the future kills the providers; what was saved stays. Needs a tokio runtime with time
 /// and I/O enabled.
 pub async fn run(request: RunRequest) -> RunReport {
-    let _ = request;
-    unimplemented!()
+    let counters = Arc::new(Counters::new());
+    let report = Reporter {
+        run: uuid::Uuid::new_v4().to_string(),
+        task: request.task.name.clone(),
+        sink: request.events.clone(),
+    };
+    let outcome = match prepare(&request).await {
+        Ok((handle, state, spawner)) => {
+            let runner = Runner {
+                mask: Mask::new(&request.secrets),
+                request,
+                report: report.clone(),
+                counters: counters.clone(),
+                handle,
+                spawner,
+            };
+            runner.attempts(state).await
+        }
+        Err(outcome) => outcome,
+    };
+    let totals = counters.totals();
+    let failure = outcome.failure().cloned().map(Box::new);
+    report.emit(EventKind::Finished { outcome: outcome.as_str().into(), totals, failure });
+    RunReport { outcome, totals }
+}
+
+type Prepared = (Arc<dyn StateHandle>, TaskState, Spawner);
+
+/// Takes the task's state, and gives the task its identity before any provider hears of it.
+async fn prepare(request: &RunRequest) -> Result<Prepared, Outcome> {
+    check_guarantee(&request.task, &request.route).map_err(Outcome::Failed)?;
+    let failed = |message: String| Outcome::Failed(Failure::new(FailureKind::State, message));
+    let store = request.state.clone();
+    let name = request.task.name.clone();
+    let wait = request.task.lock.as_ref().map_or(Duration::ZERO, |l| l.timeout);
+    let open = tokio::task::spawn_blocking(move || {
+        let handle: Arc<dyn StateHandle> = Arc::from(store.open(&name, wait)?);
+        let state = handle.load()?;
+        Ok::<_, StateError>((handle, state))
+    });
+    let opened = open.await.map_err(|e| failed(e.to_string()))?;
+    let (handle, state) = opened.map_err(|error| match error {
+        StateError::Held { .. } => Outcome::Held(
+            Failure::new(FailureKind::State, error.to_string())
+                .help("wait for it (`lock { timeout = \"1m\" }`), or stop that process"),
+        ),
+        other => failed(other.to_string()),
+    })?;
+    let state = match state {
+        Some(state) => state,
+        None => {
+            let mut state = TaskState::new(&request.task.name);
+            saver::stamp(&mut state);
+            saver::write(handle.clone(), None, state.clone()).await.map_err(Outcome::Failed)?;
+            state
+        }
+    };
+    let spawner = Spawner::new().map_err(|e| failed(format!("cannot start a thread: {e}")))?;
+    Ok((handle, state, spawner))
+}
+
+/// Refuses a route that cannot keep what the task requires.
+pub(crate) fn check_guarantee(task: &Task, route: &Route) -> Result<(), Failure> {
+    let Some(required) = task.require else { return Ok(()) };
+    let Some(first) = guarantee::violations(route, required).into_iter().next() else {
+        return Ok(());
+    };
+    let message = format!(
+        "the task requires {required}, but {} → {} is {}: {}",
+        first.input, first.output, first.guarantee, first.reason
+    );
+    Err(Failure::new(FailureKind::Guarantee, message)
+        .help(format!("`dstream plan {}` shows the guarantee of every route", task.name)))
+}
+
+/// What all attempts of one run share.
+pub(crate) struct Runner {
+    pub(crate) request: RunRequest,
+    pub(crate) mask: Mask,
+    pub(crate) report: Reporter,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) handle: Arc<dyn StateHandle>,
+    pub(crate) spawner: Spawner,
+}
+
+impl Runner {
+    async fn attempts(&self, mut state: TaskState) -> Outcome {
+        let retry = self.request.task.retry.clone().unwrap_or_default();
+        let mut waits = backoff(&retry);
+        let mut attempt = 1;
+        loop {
+            let saved = self.counters.saved.load(Relaxed);
+            self.report.emit(EventKind::Starting { attempt });
+            let end = Attempt::new(self).run(&mut state).await;
+            let failure = match end {
+                End::Done if self.request.cancel.requested() == Stop::No => {
+                    return Outcome::Completed;
+                }
+                End::Done => return Outcome::Stopped,
+                End::Killed => return Outcome::Killed,
+                End::Failed(failure) => failure,
+            };
+            if self.counters.saved.load(Relaxed) > saved {
+                waits = backoff(&retry);
+            }
+            let wait = waits.next().filter(|_| failure.is_transient() && self.may_retry());
+            let Some(wait) = wait else { return Outcome::Failed(failure) };
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            self.report.emit(EventKind::Retrying { attempt, wait_ms, failure: Box::new(failure) });
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.request.cancel.reached(Stop::Drain) => return Outcome::Stopped,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// A version-1 provider begins again from the start of its data: only a task that asks for it
+    /// is started again by itself.
+    fn may_retry(&self) -> bool {
+        let v2 = self.request.route.members().all(|m| m.program.protocol == Protocol::V2);
+        v2 || self.request.task.retry.is_some()
+    }
+}
+
+fn backoff(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(retry.initial_backoff)
+        .with_max_delay(retry.max_backoff)
+        .with_max_times(retry.max_attempts.saturating_sub(1) as usize)
+        .build()
 }

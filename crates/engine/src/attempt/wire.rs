@@ -1,0 +1,225 @@
+//! Connects the providers: who reads whom, who is told what.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use dstream_protocol::Role;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::launch::Launched;
+use crate::hub::{Hub, Index, Signal};
+use crate::process::Group;
+use crate::relay::input_stdin::speak;
+use crate::relay::pump::{Pump, PumpRules, Shared};
+use crate::relay::rules::{InputRules, LegacyRules, TransformRules};
+use crate::relay::sink::{Sink, SinkError};
+use crate::run::Runner;
+use crate::saver::Saver;
+use crate::startup::{LINGER, Live};
+
+/// Everything that runs.
+pub(super) struct Wiring {
+    pub(super) hub: Arc<Hub>,
+    pub(super) signals: mpsc::UnboundedReceiver<Signal>,
+    /// The stdin of each step after the inputs: transforms in order, then all outputs together.
+    pub(super) sinks: Vec<Shared>,
+    pub(super) pumps: JoinSet<()>,
+    pub(super) listeners: JoinSet<()>,
+    pub(super) speakers: JoinSet<()>,
+    pub(super) saver: Arc<Saver>,
+    pub(super) saving: JoinSet<()>,
+    /// Set when the inputs have been asked to stop.
+    pub(super) stopping: watch::Sender<bool>,
+    /// Set when the inputs have nothing more to hear.
+    pub(super) release: watch::Sender<bool>,
+    pub(super) resumed: bool,
+}
+
+/// Starts the tasks that move lines.
+pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -> Wiring {
+    let Launched { hub, signals, replies, listeners, resumed, transactional } = launched;
+    let sinks = sinks(&hub, lives);
+    let saver = Arc::new(Saver::new(&hub, &runner.handle));
+    let mut saving = JoinSet::new();
+    let keeper = saver.clone();
+    saving.spawn(async move { keeper.keep_saving().await });
+    let mut wiring = Wiring {
+        hub,
+        signals,
+        sinks,
+        pumps: JoinSet::new(),
+        listeners,
+        speakers: JoinSet::new(),
+        saver,
+        saving,
+        stopping: watch::Sender::new(false),
+        release: watch::Sender::new(false),
+        resumed,
+    };
+    wiring.spawn_speakers(lives, replies);
+    wiring.spawn_pumps(runner, lives, transactional);
+    wiring
+}
+
+/// One sink a transform, and one for all outputs.
+fn sinks(hub: &Arc<Hub>, lives: &mut [Live]) -> Vec<Shared> {
+    let mut take = |role: Role| -> Vec<_> {
+        let of_role = lives.iter_mut().enumerate().filter(|(_, live)| live.role == role);
+        of_role.filter_map(|(seat, live)| live.stdin.take().map(|stdin| (seat, stdin))).collect()
+    };
+    let mut steps: Vec<_> = take(Role::Transform).into_iter().map(|one| vec![one]).collect();
+    steps.push(take(Role::Output));
+    steps.into_iter().map(|pipes| Arc::new(Mutex::new(Sink::new(hub, pipes)))).collect()
+}
+
+impl Wiring {
+    /// The sink that all outputs read from.
+    fn outputs(&self) -> Shared {
+        self.sinks[self.sinks.len() - 1].clone()
+    }
+
+    fn spawn_speakers(
+        &mut self,
+        lives: &mut [Live],
+        replies: Vec<mpsc::UnboundedReceiver<String>>,
+    ) {
+        let inputs = lives.iter_mut().filter(|live| live.role == Role::Input);
+        for (place, (live, said)) in inputs.zip(replies).enumerate() {
+            if let Some(stdin) = live.stdin.take() {
+                let saved = self.hub.saved[place].subscribe();
+                self.speakers.spawn(speak(stdin, saved, said, self.release.subscribe()));
+            }
+        }
+        if self.hub.seats.iter().any(|s| s.epoch.is_some()) && self.hub.graveyard.is_some() {
+            let (mut confirmed, outputs) = (self.hub.confirmed.subscribe(), self.outputs());
+            self.speakers.spawn(async move {
+                while confirmed.changed().await.is_ok() {
+                    let id = *confirmed.borrow_and_update();
+                    if outputs.lock().await.confirm(id).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn spawn_pumps(&mut self, runner: &Runner, lives: &mut [Live], transactional: bool) {
+        let inputs = lives.iter().filter(|live| live.role == Role::Input).count();
+        let several = inputs > 1;
+        for (seat, live) in lives.iter_mut().enumerate() {
+            let stdout = live.stdout.take();
+            let (done, read) = watch::channel(());
+            judge(&self.hub, seat, live, read);
+            let Some(stdout) = stdout else { continue };
+            let hub = self.hub.clone();
+            let place = hub.seats[seat].place;
+            let sink = self.sinks[if live.role == Role::Input { 0 } else { place + 1 }].clone();
+            if live.role == Role::Transform {
+                let reshapes = runner.request.route.transforms[place].program.delivery;
+                let reshapes = reshapes.is_some_and(|d| d.reshapes);
+                let rules =
+                    TransformRules { hub: hub.clone(), seat, reshapes, out: 0, ended: false };
+                let pump = Pump { hub, seat, stdout, rules, sink, whole_intervals: false };
+                self.pumps.spawn(run(pump, done));
+            } else if live.v2 {
+                let claims = transactional.then(|| self.outputs());
+                let rules = InputRules { hub: hub.clone(), seat, several, claims, ended: false };
+                let whole_intervals = several && transactional;
+                let pump = Pump { hub, seat, stdout, rules, sink, whole_intervals };
+                self.pumps.spawn(run(pump, done));
+            } else {
+                let rules = LegacyRules::new(&hub, seat, several);
+                let pump = Pump {
+                    hub,
+                    seat,
+                    stdout,
+                    rules,
+                    sink,
+                    whole_intervals: several && transactional,
+                };
+                let (exit, group) = (live.exit.clone(), live.group.clone());
+                self.pumps.spawn(run_legacy(pump, exit, group, self.stopping.subscribe(), done));
+            }
+        }
+    }
+}
+
+/// A version-2 provider: its stream ends with `@end`, or how its process ends says why not.
+async fn run<R: PumpRules>(mut pump: Pump<R>, done: watch::Sender<()>) {
+    if let Err(error) = pump.run().await {
+        complain(&pump.hub, error);
+        pump.discard().await;
+    }
+    drop(done);
+}
+
+/// A version-1 input: its stream has ended well if its process has.
+async fn run_legacy(
+    mut pump: Pump<LegacyRules>,
+    mut exit: watch::Receiver<Option<ExitStatus>>,
+    group: Arc<Group>,
+    stopping: watch::Receiver<bool>,
+    done: watch::Sender<()>,
+) {
+    let hub = pump.hub.clone();
+    let seat = pump.seat;
+    if let Err(error) = pump.run().await {
+        complain(&hub, error);
+        pump.discard().await;
+        return;
+    }
+    let in_time = tokio::time::timeout(LINGER * 10, exit.wait_for(Option::is_some)).await.is_ok();
+    if !in_time {
+        // It has closed its stdout and stays: nothing more can come from it.
+        group.terminate();
+    }
+    let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
+    let well = status.is_some_and(|s| s.success());
+    if !well && !*stopping.borrow() && in_time {
+        return;
+    }
+    let mut pieces = Vec::new();
+    if well {
+        pieces.extend(pump.rules.last_line(pump.stdout.rest()));
+    }
+    pieces.extend(pump.rules.insert(true));
+    match pump.add(&pieces).await {
+        Ok(()) => hub.signal(Signal::Ended(seat)),
+        Err(error) => complain(&hub, error),
+    }
+    drop(done);
+}
+
+fn complain(hub: &Hub, error: SinkError) {
+    hub.signal(match error {
+        SinkError::Broken(seat) => Signal::Broken(seat),
+        SinkError::Failed(failure) => Signal::Failed(failure),
+    });
+}
+
+/// Says that a process is gone, once everything that it wrote has been read.
+fn judge(hub: &Arc<Hub>, seat: Index, live: &Live, mut read: watch::Receiver<()>) {
+    let (hub, group) = (hub.clone(), live.group.clone());
+    let (mut exit, mut stderr) = (live.exit.clone(), live.stderr_read.clone());
+    tokio::spawn(async move {
+        let status = match exit.wait_for(Option::is_some).await {
+            Ok(status) => *status,
+            Err(_) => None,
+        };
+        let read_all = async {
+            // Its sender is dropped when stdout has been read to the end.
+            while read.changed().await.is_ok() {}
+            drop(stderr.wait_for(|read| *read).await);
+        };
+        tokio::pin!(read_all);
+        if tokio::time::timeout(LINGER, &mut read_all).await.is_err() {
+            // Children of its own may hold the pipes open. They end with it.
+            group.kill();
+            read_all.await;
+        }
+        if let Some(status) = status {
+            hub.signal(Signal::Exited(seat, status));
+        }
+    });
+}

@@ -1,0 +1,258 @@
+//! What the tasks of one attempt share: the ledger and the state, the counts, the way to be heard.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use dstream_protocol::{Committed, PartitionStates, ProviderError, Rejected, Role};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::event::{Event, EventKind, EventSink, Totals, VERSION};
+use crate::failure::{Failure, FailureKind};
+use crate::ledger::{Account, Ledger};
+use crate::mask::Mask;
+use crate::state::TaskState;
+
+/// Says what happens.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    pub(crate) run: String,
+    pub(crate) task: String,
+    pub(crate) sink: Arc<dyn EventSink>,
+}
+
+impl Reporter {
+    pub(crate) fn emit(&self, kind: EventKind) {
+        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let (run, task) = (self.run.clone(), self.task.clone());
+        self.sink.emit(&Event { v: VERSION, at, run, task, kind });
+    }
+
+    pub(crate) fn warn(&self, provider: Option<&str>, message: impl Into<String>) {
+        let provider = provider.map(str::to_owned);
+        self.emit(EventKind::Warning { provider, message: message.into() });
+    }
+}
+
+/// Counts over all attempts of one run.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) read: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) written: AtomicU64,
+    pub(crate) filtered: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) saved: AtomicU64,
+    begin: Instant,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            read: zero(),
+            bytes: zero(),
+            written: zero(),
+            filtered: zero(),
+            rejected: zero(),
+            dropped: zero(),
+            saved: zero(),
+            begin: Instant::now(),
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            read: self.read.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            written: self.written.load(Relaxed),
+            filtered: self.filtered.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            saved: self.saved.load(Relaxed),
+            uncommitted: 0,
+            checkpoint_age_ms: 0,
+            elapsed_ms: millis(self.begin),
+        }
+    }
+}
+
+pub(crate) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A provider of an attempt, by its place in the list of all.
+pub(crate) type Index = usize;
+
+/// What the one who drives an attempt has to know.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// An input or transform has ended its stream cleanly.
+    Ended(Index),
+    /// A process is gone, and everything that it wrote has been read.
+    Exited(Index, std::process::ExitStatus),
+    /// It has closed its stdin while there was something to write.
+    Broken(Index),
+    /// Something broke a rule.
+    Failed(Failure),
+    /// Everything that was committed is saved.
+    Saved,
+}
+
+/// The ledger and the state, which change together.
+pub(crate) struct Book {
+    pub(crate) ledger: Ledger,
+    pub(crate) state: TaskState,
+}
+
+/// Where dead letters go, and how many may.
+pub(crate) struct Graveyard {
+    pub(crate) store: Arc<dyn DeadLetters>,
+    pub(crate) limit: u64,
+}
+
+/// A provider as the others know it.
+pub(crate) struct Seat {
+    pub(crate) role: Role,
+    pub(crate) name: String,
+    pub(crate) v2: bool,
+    pub(crate) critical: bool,
+    /// Its index among the providers of its role.
+    pub(crate) place: usize,
+    /// Its place among the critical outputs.
+    pub(crate) cursor: Option<usize>,
+    /// The epoch that it claimed, for a transactional output.
+    pub(crate) epoch: Option<u64>,
+    /// What it said of itself in `@error`.
+    pub(crate) last_words: Mutex<Option<ProviderError>>,
+    /// What it was sent and has not accounted for.
+    pub(crate) account: Mutex<Account>,
+}
+
+impl Seat {
+    pub(crate) fn failure(&self, kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure::new(kind, message).of(self.role, &self.name)
+    }
+}
+
+/// What all tasks of an attempt share.
+pub(crate) struct Hub {
+    pub(crate) report: Reporter,
+    pub(crate) mask: Mask,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) book: Mutex<Book>,
+    pub(crate) graveyard: Option<Graveyard>,
+    pub(crate) signals: mpsc::UnboundedSender<Signal>,
+    /// Something was committed.
+    pub(crate) dirty: Notify,
+    /// By input: the newest of its checkpoints that is saved.
+    pub(crate) saved: Vec<watch::Sender<u64>>,
+    /// The newest checkpoint of the task that is saved.
+    pub(crate) confirmed: watch::Sender<u64>,
+    /// By input: lines for its stdin.
+    pub(crate) replies: Vec<mpsc::UnboundedSender<String>>,
+}
+
+impl Hub {
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(crate) fn account(&self, seat: Index) -> MutexGuard<'_, Account> {
+        self.seats[seat].account.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        // Nobody listens any more once the attempt is over.
+        drop(self.signals.send(signal));
+    }
+
+    /// An input offers a checkpoint; gives its id in the task.
+    pub(crate) fn offer(
+        &self,
+        seat: Index,
+        id: u64,
+        states: PartitionStates,
+    ) -> Result<u64, Failure> {
+        let place = self.seats[seat].place;
+        self.book().ledger.offer(place, id, states).ok_or_else(|| {
+            let message = format!("its checkpoint {id} does not come after the one before");
+            self.seats[seat].failure(FailureKind::Protocol, message)
+        })
+    }
+
+    /// An output says that everything up to a checkpoint is durable.
+    pub(crate) fn committed(&self, seat: Index, committed: Committed) -> Result<(), Failure> {
+        let Committed { id, written, rejected, state } = committed;
+        let who = &self.seats[seat];
+        let (sent, seen) = {
+            let mut account = self.account(seat);
+            let sent = account.settle(id);
+            (sent, std::mem::take(&mut account.rejected))
+        };
+        let sent = sent.map_err(|e| who.failure(FailureKind::Protocol, e.to_string()))?;
+        if who.v2 && (written + rejected != sent || rejected != seen) {
+            return Err(who.failure(FailureKind::Accounting, format!(
+                "it was sent {sent} envelopes up to checkpoint {id} and accounts for {written} written and {rejected} rejected ({seen} `@rejected` lines)"
+            )));
+        }
+        let Some(cursor) = who.cursor else { return Ok(()) };
+        if cursor == 0 {
+            let written = if who.v2 { written } else { sent };
+            self.counters.written.fetch_add(written, Relaxed);
+        }
+        self.book().ledger.commit(cursor, id, state);
+        self.dirty.notify_one();
+        Ok(())
+    }
+
+    /// A provider says that an envelope can never be written.
+    pub(crate) fn reject(&self, seat: Index, mut rejected: Rejected) -> Result<(), Failure> {
+        let who = &self.seats[seat];
+        self.account(seat).rejected += 1;
+        rejected.error.message = self.mask.apply(&rejected.error.message);
+        let reason = rejected.error.message.clone();
+        let Some(graveyard) = &self.graveyard else {
+            let message = format!("it rejected an envelope: {reason}");
+            return Err(who
+                .failure(FailureKind::Rejected, message)
+                .help("to keep rejected envelopes and go on, add `dead_letter {}` to the task"));
+        };
+        let letter = DeadLetter::new(who.role, &who.name, rejected);
+        graveyard.store.append(&letter).map_err(|e| {
+            let message = format!("a dead letter cannot be kept: {e}");
+            who.failure(FailureKind::State, message)
+        })?;
+        let provider = who.name.clone();
+        self.report.emit(EventKind::Rejected { provider, id: letter.id, error: letter.error });
+        let count = self.counters.rejected.fetch_add(1, Relaxed) + 1;
+        if count > graveyard.limit {
+            let message = format!(
+                "more than {} envelopes were rejected (`dead_letter.max_rejected`), the last one because: {reason}",
+                graveyard.limit
+            );
+            return Err(who.failure(FailureKind::Rejected, message).help(
+                "look at them with `dstream dlq list`; if they are expected, raise max_rejected",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A provider says why it is about to stop.
+    pub(crate) fn last_words(&self, seat: Index, mut error: ProviderError) {
+        error.message = self.mask.apply(&error.message);
+        *self.seats[seat].last_words.lock().unwrap_or_else(|e| e.into_inner()) = Some(error);
+    }
+
+    /// The counts, with what is on its way.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = self.counters.totals();
+        let first = self.seats.iter().position(|s| s.cursor == Some(0));
+        totals.uncommitted = first.map_or(0, |seat| self.account(seat).outstanding());
+        totals.checkpoint_age_ms = self.book().ledger.oldest().map_or(0, millis);
+        totals
+    }
+}

@@ -1,0 +1,38 @@
+//! Child processes: their start, their group, their environment, their stderr, their end.
+
+mod environment;
+mod group;
+mod spawn;
+mod stderr;
+
+pub(crate) use environment::{environment, is_common};
+pub(crate) use group::Group;
+pub(crate) use spawn::{Pipes, Spawner, StartProcess};
+pub(crate) use stderr::{Tail, drain};
+
+use std::process::ExitStatus;
+
+/// An exit status as a sentence's end: `exit status 3`, `signal 9 (killed)`.
+pub(crate) fn describe_status(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let name = match signal {
+            1 => " (SIGHUP)",
+            2 => " (SIGINT)",
+            4 => " (SIGILL)",
+            6 => " (SIGABRT)",
+            7 => " (SIGBUS)",
+            8 => " (SIGFPE)",
+            9 => " (SIGKILL)",
+            11 => " (SIGSEGV)",
+            13 => " (SIGPIPE)",
+            15 => " (SIGTERM)",
+            _ => "",
+        };
+        return format!("signal {signal}{name}");
+    }
+    match status.code() {
+        Some(code) => format!("exit status {code}"),
+        None => status.to_string(),
+    }
+}

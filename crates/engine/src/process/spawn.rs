@@ -1,0 +1,129 @@
+//! Starts processes from a thread of their own.
+//!
+//! On Linux a provider is killed when the *thread* that started it ends, so that thread must live
+//! as long as the host does: a worker of an async runtime need not.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::mpsc;
+
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::group::Group;
+use crate::state::InheritedLock;
+
+/// What to start.
+pub(crate) struct StartProcess {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Held by the provider too, as long as it lives.
+    pub(crate) lock: Option<InheritedLock>,
+}
+
+/// A started process.
+pub(crate) struct Pipes {
+    pub(crate) child: Child,
+    pub(crate) group: Group,
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The thread that starts processes. Ends, and with it everything that it started, when dropped.
+pub(crate) struct Spawner {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Spawner {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let name = "dstream-spawn".to_owned();
+        std::thread::Builder::new().name(name).spawn(move || queue.iter().for_each(|job| job()))?;
+        Ok(Self { jobs })
+    }
+
+    /// Starts a process in a group of its own, with three pipes.
+    pub(crate) async fn start(&self, what: StartProcess) -> io::Result<Pipes> {
+        let (reply, answer) = oneshot::channel();
+        let runtime = Handle::current();
+        let gone = || io::Error::other("the thread that starts processes is gone");
+        let job: Job = Box::new(move || {
+            let _guard = runtime.enter();
+            // Nobody waits any more: the process is dropped, and so killed.
+            drop(reply.send(start(what)));
+        });
+        self.jobs.send(job).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn start(what: StartProcess) -> io::Result<Pipes> {
+    let mut command = Command::new(&what.program);
+    command.args(&what.args).current_dir(&what.folder).env_clear().envs(what.environment);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.kill_on_drop(true);
+    prepare(&mut command, what.lock);
+    let mut child = command.spawn()?;
+    let gone = || io::Error::other("the process has no pipes");
+    let group = Group::new(child.id().ok_or_else(gone)?);
+    let stdin = child.stdin.take().ok_or_else(gone)?;
+    let stdout = child.stdout.take().ok_or_else(gone)?;
+    let stderr = child.stderr.take().ok_or_else(gone)?;
+    widen(&stdin);
+    widen(&stdout);
+    Ok(Pipes { child, group, stdin, stdout, stderr })
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "the only way to run code between fork and exec; see the comment")]
+fn prepare(command: &mut Command, lock: Option<InheritedLock>) {
+    command.process_group(0);
+    let host = rustix::process::getpid();
+    let before_exec = move || {
+        if let Some(InheritedLock(file)) = &lock {
+            rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?;
+        }
+        die_with(host)
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes
+    // plain system calls (fcntl, prctl, getppid), and neither allocates nor takes a lock.
+    unsafe { command.pre_exec(before_exec) };
+}
+
+#[cfg(not(unix))]
+fn prepare(_command: &mut Command, _lock: Option<InheritedLock>) {
+    // Windows: no process groups and no inherited locks; the end of stdin tells a provider.
+}
+
+/// On Linux the kernel kills the provider when the host dies. Elsewhere the end of stdin or a
+/// broken stdout tells it.
+#[cfg(target_os = "linux")]
+fn die_with(host: rustix::process::Pid) -> io::Result<()> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The host may have died before the line above.
+    if getppid() == Some(host) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn die_with(_host: rustix::process::Pid) -> io::Result<()> {
+    Ok(())
+}
+
+/// Larger pipes mean fewer switches between processes. Best effort: the default works too.
+#[cfg(target_os = "linux")]
+fn widen(pipe: impl std::os::fd::AsFd) {
+    if let Err(error) = rustix::pipe::fcntl_setpipe_size(pipe, 1 << 18) {
+        tracing::debug!(%error, "the pipe keeps its default size");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen<T>(_pipe: &T) {}

@@ -1,0 +1,127 @@
+//! A version-2 input.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use dstream_protocol::{Checkpoint, Claim, ClaimedPart, Control, StreamSchema};
+use tokio::time::Instant;
+
+use super::{after_end, misplaced, read};
+use crate::event::EventKind;
+use crate::failure::Failure;
+use crate::hub::{Hub, Index};
+use crate::relay::piece::{Piece, Rules, Text};
+use crate::relay::pump::{PumpRules, Shared};
+
+/// What a version-2 input may write.
+pub(crate) struct InputRules {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) seat: Index,
+    /// With several inputs, control lines say which one they come from.
+    pub(crate) several: bool,
+    /// Who answers claims, where it is not the host.
+    pub(crate) claims: Option<Shared>,
+    pub(crate) ended: bool,
+}
+
+impl Rules for InputRules {
+    fn envelopes(&mut self, lines: u64, bytes: usize) -> Result<(), Failure> {
+        if self.ended {
+            return Err(after_end(&self.hub, self.seat));
+        }
+        self.hub.counters.read.fetch_add(lines, Relaxed);
+        self.hub.counters.bytes.fetch_add(bytes as u64, Relaxed);
+        Ok(())
+    }
+
+    fn control(&mut self, line: &[u8], at: Range<usize>) -> Result<Option<Piece>, Failure> {
+        let control = read(&self.hub, self.seat, line)?;
+        match control {
+            Control::Progress(progress) => {
+                let who = &self.hub.seats[self.seat];
+                let (provider, role) = (who.name.clone(), who.role);
+                self.hub.report.emit(EventKind::Progress { provider, role, progress });
+                Ok(None)
+            }
+            Control::Error(error) => {
+                self.hub.last_words(self.seat, error);
+                Ok(None)
+            }
+            _ if self.ended => Err(after_end(&self.hub, self.seat)),
+            Control::Checkpoint(checkpoint) => self.checkpoint(checkpoint, at).map(Some),
+            Control::Schema(schema) => Ok(Some(self.schema(schema, at))),
+            Control::Claim(claim) => {
+                self.claim(claim);
+                Ok(None)
+            }
+            Control::Rejected(rejected) => self.hub.reject(self.seat, rejected).map(|()| None),
+            Control::End(_) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Control::Claimed(_) | Control::Committed(_) | Control::Stop(_) => {
+                Err(misplaced(&self.hub, self.seat, line))
+            }
+        }
+    }
+}
+
+impl InputRules {
+    fn name(&self) -> Option<String> {
+        self.several.then(|| self.hub.seats[self.seat].name.clone())
+    }
+
+    fn checkpoint(&self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+        let states = given.state.clone();
+        let id = self.hub.offer(self.seat, given.id, states)?;
+        if !self.several {
+            return Ok(Piece::Checkpoint { text: Text::At(at), id });
+        }
+        let line = Control::Checkpoint(Checkpoint { id, from: self.name(), ..given });
+        Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id })
+    }
+
+    fn schema(&self, schema: StreamSchema, at: Range<usize>) -> Piece {
+        if !self.several {
+            return Piece::Control { text: Text::At(at) };
+        }
+        let line = Control::Schema(StreamSchema { from: self.name(), ..schema });
+        Piece::Control { text: Text::Own(line.to_line().into_bytes()) }
+    }
+
+    /// The destination knows best where a partition stands, if it keeps the checkpoint; else the
+    /// host answers from its own state. The reply to an input never waits.
+    fn claim(&self, claim: Claim) {
+        let who = &self.hub.seats[self.seat];
+        if let Some(outputs) = self.claims.clone() {
+            let line = Control::Claim(Claim { from: self.name(), ..claim }).to_line().into_bytes();
+            let text = Text::Own(line);
+            tokio::spawn(async move {
+                let mut outputs = outputs.lock_owned().await;
+                // A broken output is noticed by whoever pumps lines into it.
+                drop(outputs.write(&[], &[Piece::Control { text }]).await);
+            });
+            return;
+        }
+        let book = self.hub.book();
+        let input = book.state.inputs.get(&who.name);
+        let state = input.and_then(|i| i.checkpoint.get(&claim.part)).cloned();
+        let reply = Control::Claimed(ClaimedPart { part: claim.part, state, from: None });
+        drop(self.hub.replies[who.place].send(reply.to_line()));
+    }
+}
+
+impl PumpRules for InputRules {
+    fn insert(&mut self, _now: bool) -> Option<Piece> {
+        None
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+}
