@@ -70,10 +70,7 @@ fn exit(args: &Fmt, changed: bool) -> Exit {
 }
 
 fn format(name: &str, text: &str) -> Result<String> {
-    dstream_config::format(text).map_err(|mut found| {
-        found.file = dstream_config::SourceFile::new(name, found.file.text());
-        found.into()
-    })
+    Ok(dstream_config::format(&dstream_config::SourceFile::new(name, text))?)
 }
 
 /// A whole file or none: written beside it, then put in its place with its permissions.
