@@ -114,8 +114,9 @@ pub(crate) fn set_by_hand(state: &TaskState) -> SourceStates {
 
 /// Every output has heard of it. Says whether there was anything to hear.
 pub(crate) fn done_by_hand(state: &mut TaskState) -> bool {
-    let mut inputs = state.inputs.values_mut();
-    inputs.fold(false, |any, input| std::mem::take(&mut input.by_hand) || any)
+    let any = state.inputs.values().any(|input| input.by_hand);
+    state.inputs.values_mut().for_each(|input| input.by_hand = false);
+    any
 }
 
 fn same(a: &PartitionStates, b: &PartitionStates) -> bool {
