@@ -1,3 +1,5 @@
+//! An input in thirty lines: the front page of the crate.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 

@@ -1,3 +1,5 @@
+//! An output in thirty lines: the front page of the crate.
+
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 
