@@ -99,7 +99,7 @@ fn stdin_may_be_a_file() -> Result {
     let mut file = tempfile::tempfile()?;
     writeln!(file, "{}", output.command(&json!({})))?;
     file.write_all((row(1) + &row(2)).as_bytes())?;
-    writeln!(file, "{}\n{}", r#"{"@checkpoint":{"id":1,"state":{}}}"#, r#"{"@end":{}}"#)?;
+    file.write_all(b"{\"@checkpoint\":{\"id\":1,\"state\":{}}}\n{\"@end\":{}}\n")?;
     std::io::Seek::rewind(&mut file)?;
     let out = Command::new(OUTPUT).stdin(file).output()?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
