@@ -288,8 +288,8 @@ fn template_step(rest: &str) -> usize {
     if rest.starts_with('#') || rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
     }
-    if rest.starts_with("/*") {
-        return rest[2..].find("*/").map_or(rest.len(), |i| i + 4);
+    if let Some(comment) = rest.strip_prefix("/*") {
+        return comment.find("*/").map_or(rest.len(), |i| i + 4);
     }
     rest.chars().next().map_or(0, char::len_utf8)
 }
