@@ -3,7 +3,6 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::directives;
 use super::lexer::{Token, TokenKind, Unclosed};
 
 /// Of what the lexer could not read.
@@ -57,9 +56,6 @@ pub(super) fn of_parser(
             .detail("after this backslash")
             .help("the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\uXXXX`, `\\UXXXXXXXX`")
             .help("for a backslash itself write `\\\\`");
-    }
-    if let Some(found) = tokens.iter().find_map(|t| directives::check(text, t)) {
-        return found;
     }
     if found == "`'`" || error.line().contains(" '") && message.contains("expression") {
         return d("a string stands in double quotes".into()).help("write `\"…\"` for `'…'`");
