@@ -12,14 +12,14 @@ use hcl_edit::structure::Body;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
-use action::{Action, Place};
+use action::Site;
 use lexer::Lexed;
 
 /// A file's tree. Spans in it are those of the file.
 pub(crate) struct Parsed {
     pub(crate) body: Body,
     /// The templates of the original, by the place of the name `_` that stands for each.
-    pub(crate) actions: HashMap<usize, (Action, Place)>,
+    pub(crate) actions: HashMap<usize, Site>,
     /// Templates that are not understood: the tree is usable, the file is not.
     pub(crate) errors: Vec<Diagnostic>,
 }
@@ -36,6 +36,11 @@ pub(crate) fn parse(file: &SourceFile) -> Result<Parsed, Vec<Diagnostic>> {
     if !lexed.problems.is_empty() {
         let broken = lexed.problems.iter().map(errors::of_lexer);
         return Err(broken.chain(errors).collect());
+    }
+    // Before the parser: within a directive that is not closed it reads past the end of a heredoc.
+    let directives = lexed.tokens.iter().find_map(|t| directives::check(text, t));
+    if let Some(found) = directives {
+        return Err(std::iter::once(found).chain(errors).collect());
     }
     match hcl_edit::parser::parse_body(&mask(text, &lexed)) {
         Ok(body) => Ok(Parsed { body, actions: action::by_place(lexed.actions), errors }),
