@@ -171,7 +171,7 @@ impl<'c> Writer<'c> {
                     unknown.push(name.to_owned());
                 }
             };
-            target.columns.read(envelope.data, cells, note).map_err(Error::from)
+            target.columns.read(envelope.data, cells, note).map_err(no_object)
         };
         read(target, cells, &mut unknown)?;
         if !unknown.is_empty() && self.config.evolve != Evolve::Ignore {
@@ -305,6 +305,10 @@ fn wrong_value(target: &Target, index: usize, why: &str) -> Failure {
     Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
 }
 
+fn no_object(error: crate::raw_row::NoObject) -> Error {
+    Error::permanent(error.to_string())
+}
+
 fn append_only(op: Op) -> Error {
     Error::permanent(format!(
         "`mode = \"append\"` takes rows and inserts, and this is {op:?}: set `mode` to \"upsert\" to follow changes"
@@ -333,6 +337,6 @@ fn columns_of(envelope: &Envelope<'_>) -> Result<Vec<Column>> {
     }
     let (mut names, mut cells) = (Vec::new(), Vec::new());
     let none = Columns::default();
-    none.read(envelope.data, &mut cells, |name| names.push(Column::untyped(name)))?;
+    none.read(envelope.data, &mut cells, |name| names.push(Column::untyped(name))).map_err(no_object)?;
     Ok(names)
 }
