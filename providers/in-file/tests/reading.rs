@@ -1,6 +1,9 @@
 //! Files of all kinds through the real program: encodings, compression, malformed rows, files that
 //! grow, move and are replaced.
 
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -82,12 +85,16 @@ fn encodings_and_marks_are_read_as_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     let text = "id,name\n1,Zoë €\n";
-    let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let marked = format!("\u{feff}{text}");
     let windows = b"id,name\n1,Zo\xeb \x80\n".to_vec();
-    for (bytes, encoding) in
-        [(text.into(), "utf-8"), (marked.into_bytes(), "utf-8"), (utf16, "utf-8"), (windows, "windows-1252")]
-    {
+    for (bytes, encoding) in [
+        (text.into(), "utf-8"),
+        (marked.into_bytes(), "utf-8"),
+        (utf16, "utf-8"),
+        (windows, "windows-1252"),
+    ] {
         let bytes: Vec<u8> = bytes;
         write(&path, &bytes);
         let sent = read(&json!({"path": path, "encoding": encoding}));
@@ -119,7 +126,12 @@ fn resuming_in_an_encoded_or_compressed_file_goes_on_behind_the_last_row() {
         drop(host);
         let rest = read_from(&config, &Value::Object(first.state.clone()), false);
         let ids: Vec<i64> = first.ids().into_iter().chain(rest.ids()).collect();
-        assert!(ids.iter().copied().eq(0..20_000), "{config}: {} rows, {:?}", ids.len(), rest.other);
+        assert!(
+            ids.iter().copied().eq(0..20_000),
+            "{config}: {} rows, {:?}",
+            ids.len(),
+            rest.other
+        );
         assert!(!rest.rows.is_empty() && rest.says("@schema"));
         let again = read_from(&config, &Value::Object(rest.state), false);
         assert!(again.rows.is_empty(), "a finished file is not read again");
@@ -228,7 +240,8 @@ fn stop(mut host: FakeHost, sent: &mut Sent) {
 fn a_followed_file_may_grow_rotate_and_be_truncated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.jsonl");
-    let config = json!({"path": path, "follow": true, "poll_interval": "20ms", "rotate_wait": "150ms"});
+    let config =
+        json!({"path": path, "follow": true, "poll_interval": "20ms", "rotate_wait": "150ms"});
     write(&path, "{\"id\":1}\n{\"id\":");
     let mut host = start(&config, &json!({}), true);
     let mut sent = Sent::default();

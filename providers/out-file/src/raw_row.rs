@@ -126,7 +126,8 @@ impl<'a> Scan<'a> {
             b'"' => return self.string(),
             b'{' | b'[' => self.skip_nested(),
             _ => {
-                while !matches!(self.byte(), b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' | 0) {
+                while !matches!(self.byte(), b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' | 0)
+                {
                     self.at += 1;
                 }
             }
@@ -229,6 +230,7 @@ mod tests {
                 true => serde_json::to_string_pretty(&row).unwrap(),
                 false => serde_json::to_string(&row).unwrap(),
             };
+            let row: Map<String, Value> = serde_json::from_str(&text).unwrap();
             let (mut cells, mut unknown) = (Vec::new(), Vec::new());
             Columns::new(names.clone()).read(&text, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
             for (name, cell) in names.iter().zip(&cells) {

@@ -1,6 +1,9 @@
 //! Killed in every window between a row, its commit, the host's save and the rename: nothing is
 //! lost, nothing stands twice.
 
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -60,7 +63,11 @@ fn run(config: &Value, saved: &Saved, kill: Option<Kill>) -> (Saved, bool) {
         let mut text = String::new();
         for _ in 0..5 {
             let padding = "x".repeat(row % 7);
-            writeln!(text, r#"{{"data":{{"id":{row},"p":"{padding}"}},"metadata":{{"stream":"s"}}}}"#).unwrap();
+            writeln!(
+                text,
+                r#"{{"data":{{"id":{row},"p":"{padding}"}},"metadata":{{"stream":"s"}}}}"#
+            )
+            .unwrap();
             row += 1;
         }
         id += 1;
@@ -205,7 +212,8 @@ fn a_part_file_that_was_deleted_stops_the_task_and_is_named() {
     let kill = Kill { point: Some("after_sync:2"), unsaved: 0 };
     let (saved, _) = run(&config, &Saved::default(), Some(kill));
     std::fs::remove_file(folder.path().join("a.jsonl.part")).unwrap();
-    let mut host = dstream_testkit::FakeHost::start(env!("CARGO_BIN_EXE_dstream-out-file")).unwrap();
+    let mut host =
+        dstream_testkit::FakeHost::start(env!("CARGO_BIN_EXE_dstream-out-file")).unwrap();
     host.send_raw(command(&config, &saved).as_bytes()).unwrap();
     let answer = host.json().unwrap();
     assert_eq!(answer["status"], "error");

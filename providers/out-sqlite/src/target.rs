@@ -18,6 +18,8 @@ pub(crate) struct Target {
     /// The columns that are written, in the order of the parameters.
     pub(crate) columns: Columns,
     pub(crate) kinds: Vec<Option<FieldType>>,
+    /// Where the key's columns stand among them.
+    pub(crate) key_at: Vec<usize>,
     /// Columns that rows have and that are not written.
     pub(crate) ignored: Vec<String>,
     /// Writes a whole row.
@@ -64,7 +66,9 @@ impl Target {
             Mode::Upsert => statements::upsert(&dialect, &table.name, &listed, &table.key),
         };
         let kinds = table.columns.iter().map(|column| column.kind).collect();
-        Self { columns: Columns::new(names), kinds, ignored, write, dialect, table }
+        let at = |key: &String| names.iter().position(|name| name == key);
+        let key_at = table.key.iter().filter_map(at).collect();
+        Self { columns: Columns::new(names), kinds, key_at, ignored, write, dialect, table }
     }
 
     /// The table with columns that a row has brought.
@@ -87,7 +91,8 @@ fn run(connection: &Connection, sql: &str) -> Result<()> {
 
 /// The table's columns, and whether it is `STRICT`; `None`: there is none.
 fn existing(connection: &Connection, table: &str) -> Result<Option<(Vec<String>, bool)>> {
-    let sql = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
+    let sql =
+        "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
     let strict: Option<bool> =
         connection.query_row(sql, [table], |row| row.get(0)).optional().map_err(fatal)?;
     let Some(strict) = strict else { return Ok(None) };
@@ -112,7 +117,9 @@ fn not_writable(target: &Target, error: rusqlite::Error) -> Error {
         let columns = key.join(", ");
         return Error::config(
             "key",
-            format!("the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX … ON \"{name}\" ({columns})"),
+            format!(
+                "the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX … ON \"{name}\" ({columns})"
+            ),
         );
     }
     fatal(error).context(format!("cannot write the table `{name}`"))

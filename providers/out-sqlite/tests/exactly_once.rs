@@ -1,5 +1,8 @@
 //! Rows, checkpoint and dead letters are one: killed anywhere, fenced by a later run, resumed.
 
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 
 use dstream_testkit::FakeHost;
@@ -62,7 +65,9 @@ fn a_killed_run_goes_on_from_the_checkpoint_that_stands_beside_the_rows() {
         }
         let got: (i64, i64) = Connection::open(folder.path().join("x.db"))
             .unwrap()
-            .query_row("SELECT count(*), count(DISTINCT id) FROM s", [], |r| Ok((r.get(0)?, r.get(1)?)))
+            .query_row("SELECT count(*), count(DISTINCT id) FROM s", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
             .unwrap();
         assert_eq!(got, (60, 60), "{point}");
     }
@@ -132,7 +137,7 @@ fn a_row_that_sqlite_refuses_is_rejected_and_the_others_of_its_batch_stay() {
     checkpoint(&mut host, 1, &json!(4));
     let first = host.json().unwrap();
     let text = first["@rejected"]["error"]["message"].as_str().unwrap().to_owned();
-    assert!(text.contains("NOT NULL constraint failed: s.id"), "{text}");
+    assert!(text.contains("column `id`: a key cannot be null"), "{text}");
     let second = host.json().unwrap();
     let text = second["@rejected"]["error"]["message"].as_str().unwrap().to_owned();
     assert!(text.contains("column `n`") && text.contains("int32"), "{text}");
@@ -150,6 +155,32 @@ fn a_row_that_sqlite_refuses_is_rejected_and_the_others_of_its_batch_stay() {
     host.send_json(&json!({"@committed": {"id": 1}})).unwrap();
     finish(host);
     assert_eq!(query::<i64>(folder.path(), "SELECT count(*) FROM _dstream_rejected"), 0);
+}
+
+#[test]
+fn a_constraint_of_a_table_that_was_there_is_told_in_sqlites_own_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Connection::open(folder.path().join("x.db")).unwrap();
+    db.execute_batch("CREATE TABLE s (id INTEGER UNIQUE, n CHECK (n < 5))").unwrap();
+    let (mut host, _) = start(folder.path(), &json!({}));
+    for (id, n) in [(1, 1), (1, 2), (2, 7), (3, 3)] {
+        row(&mut host, "insert", &json!({"id": id, "n": n}), &json!({}));
+    }
+    checkpoint(&mut host, 1, &json!(4));
+    let unique = host.json().unwrap().to_string();
+    assert!(unique.contains("UNIQUE constraint failed: s.id"), "{unique}");
+    let check = host.json().unwrap().to_string();
+    assert!(check.contains("CHECK constraint failed: n < 5"), "{check}");
+    assert_eq!(host.json().unwrap()["@committed"]["written"], 2);
+    host.send_json(&json!({"@committed": {"id": 1}})).unwrap();
+    finish(host);
+    let ids: String = query(folder.path(), "SELECT group_concat(id) FROM s");
+    assert_eq!(ids, "1,3");
+    let (mut host, _) = start(folder.path(), &json!({"mode": "upsert", "key": ["n"]}));
+    row(&mut host, "insert", &json!({"id": 9, "n": 1}), &json!({}));
+    checkpoint(&mut host, 2, &json!(5));
+    let error = host.json().unwrap()["@error"]["message"].to_string();
+    assert!(error.contains("no unique index on (n)"), "{error}");
 }
 
 #[test]
@@ -183,7 +214,12 @@ fn updates_follow_a_changed_key_and_leave_unsent_columns_alone() {
     let (mut host, _) = start(folder.path(), &json!({"mode": "upsert", "key": ["id"]}));
     row(&mut host, "insert", &json!({"id": 1, "a": "x", "b": "big"}), &json!({}));
     row(&mut host, "update", &json!({"id": 1, "a": "y"}), &json!({"unchanged": ["b"]}));
-    row(&mut host, "update", &json!({"id": 2, "a": "z"}), &json!({"unchanged": ["b"], "key": {"id": 1}}));
+    row(
+        &mut host,
+        "update",
+        &json!({"id": 2, "a": "z"}),
+        &json!({"unchanged": ["b"], "key": {"id": 1}}),
+    );
     row(&mut host, "insert", &json!({"id": 3, "a": "c", "b": null}), &json!({}));
     row(&mut host, "delete", &json!({"id": 3}), &json!({"key": {"id": 3}}));
     row(&mut host, "insert", &json!({"id": 4, "a": "late", "c": {"new": true}}), &json!({}));

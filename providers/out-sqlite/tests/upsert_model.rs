@@ -1,5 +1,8 @@
 //! Any sequence of changes leaves the table as a map in memory has it.
 
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 
 use dstream_testkit::FakeHost;
@@ -35,7 +38,11 @@ fn lines(changes: &[Change]) -> (String, BTreeMap<u8, i64>) {
         let (op, key, data) = match change {
             Change::Write(k, v) => {
                 let old = model.insert(*k, *v);
-                (if old.is_some() { "update" } else { "insert" }, None, json!({"k": k, "v": v.to_string()}))
+                (
+                    if old.is_some() { "update" } else { "insert" },
+                    None,
+                    json!({"k": k, "v": v.to_string()}),
+                )
             }
             Change::Delete(k) => {
                 model.remove(k);
@@ -65,7 +72,10 @@ fn lines(changes: &[Change]) -> (String, BTreeMap<u8, i64>) {
         }
         text += &format!("{}\n", json!({"data": data, "metadata": metadata}));
     }
-    text += &format!("{}\n{{\"@end\":{{}}}}\n", json!({"@checkpoint": {"id": id + 1, "state": {"": 0}}}));
+    text += &format!(
+        "{}\n{{\"@end\":{{}}}}\n",
+        json!({"@checkpoint": {"id": id + 1, "state": {"": 0}}})
+    );
     (text, model)
 }
 
