@@ -147,6 +147,10 @@ fn next_step(task: &str, block: &str, failure: &Failure) -> Option<String> {
         FailureKind::Crash | FailureKind::StopTimeout => Some(format!(
             "nothing that was saved is lost: `dstream run {task}` goes on from the last checkpoint"
         )),
+        FailureKind::Protocol | FailureKind::Accounting => Some(
+            "that is a mistake in the provider: report it to its author; nothing that was saved is lost"
+                .into(),
+        ),
         _ => None,
     }
 }
