@@ -14,16 +14,26 @@
 //! - `schema`: a config block against a provider's JSON Schema
 
 mod diagnostic;
+mod duration;
+mod eval;
+mod format;
+mod functions;
 mod inputs;
+mod load;
 mod loaded;
 mod render;
 mod schema;
 mod source;
 mod spans;
 mod suggest;
+mod syntax;
+mod types;
+mod value;
 mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use format::format;
+pub use functions::{FunctionInfo, functions};
 pub use inputs::{EnvLookup, Inputs, Select};
 pub use loaded::{Loaded, RequiredProvider, Settings, VariableInfo};
 pub use render::render;
@@ -53,14 +63,5 @@ pub fn load(path: &Path, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
 /// # Errors
 /// As [`load`].
 pub fn parse(file: SourceFile, inputs: &Inputs<'_>) -> Result<Loaded, Diagnostics> {
-    let _ = inputs;
-    Err(Diagnostics::new(file, vec![Diagnostic::error("not yet")]))
-}
-
-/// The same text in canonical style.
-///
-/// # Errors
-/// The text is not HCL.
-pub fn format(source: &str) -> Result<String, Diagnostics> {
-    Ok(source.to_owned())
+    load::parse(file, inputs)
 }

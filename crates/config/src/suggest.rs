@@ -5,10 +5,16 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let name = name.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|k| (strsim::jaro_winkler(&name, &k.to_ascii_lowercase()), k))
+        .map(|k| (likeness(&name, &k.to_ascii_lowercase()), k))
         .filter(|(score, _)| *score >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
+}
+
+/// From 0 to 1. One edit in a short word counts as near, which the plain measure misses.
+fn likeness(a: &str, b: &str) -> f64 {
+    let one_edit = a.len().min(b.len()) >= 3 && strsim::osa_distance(a, b) <= 1;
+    strsim::jaro_winkler(a, b).max(if one_edit { 0.9 } else { 0.0 })
 }
 
 /// `did you mean `x`?`, as a line of help.
@@ -39,6 +45,7 @@ mod tests {
         assert_eq!(nearest("providr_ref", known), Some("provider_ref"));
         assert_eq!(nearest("Provider", known), Some("provider"));
         assert_eq!(nearest("zebra", known), None);
+        assert_eq!(nearest("cvs", ["csv", "json"]), Some("csv"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::dead_letter::DeadLetters;
@@ -41,22 +41,14 @@ impl Saver {
         }
     }
 
-    /// Saves whenever something was committed, until a save fails or the hub's last user is gone.
-    /// `hurry` ends the gathering: the task is stopping.
-    pub(crate) async fn keep_saving(&self, mut hurry: watch::Receiver<bool>) {
+    /// Saves whenever something was committed, until a save fails. At the end of an attempt
+    /// [`save`](Self::save) is called once more, and does not wait.
+    pub(crate) async fn keep_saving(&self) {
         loop {
             self.hub.dirty.notified().await;
             let last = *self.last.lock().await;
-            if let Some(next) = last.map(|at| at + GATHER) {
-                let hurried = async {
-                    if hurry.wait_for(|h| *h).await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                };
-                tokio::select! {
-                    () = tokio::time::sleep_until(next) => {}
-                    () = hurried => {}
-                }
+            if let Some(last) = last {
+                tokio::time::sleep_until(last + GATHER).await;
             }
             match self.save().await {
                 Ok(()) => self.hub.signal(Signal::Saved),

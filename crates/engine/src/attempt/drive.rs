@@ -116,9 +116,6 @@ impl<'a> Drive<'a> {
         let transforms = self.lives.iter().enumerate().filter(|(_, l)| l.role == Role::Transform);
         let done = transforms.take_while(|(seat, _)| self.ended[*seat]).count();
         let closable = if inputs_done { done + 1 } else { 0 };
-        if closable > 0 {
-            self.wiring.hurry.send_replace(true);
-        }
         while self.closed < closable.min(self.wiring.sinks.len()) {
             let sink = self.wiring.sinks[self.closed].clone();
             self.wiring.pumps.spawn(async move {
@@ -226,7 +223,7 @@ impl<'a> Drive<'a> {
         self.stopping = true;
         self.runner.report.emit(EventKind::Stopping { now: false });
         self.deadline = Some(Instant::now() + self.runner.request.task.limits.stop_timeout);
-        self.wiring.hurry.send_replace(true);
+        self.wiring.stopping.send_replace(true);
         for (seat, live) in self.lives.iter().enumerate() {
             if live.role != Role::Input || self.exited[seat] || self.ended[seat] {
                 continue;

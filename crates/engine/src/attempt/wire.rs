@@ -29,8 +29,8 @@ pub(super) struct Wiring {
     pub(super) speakers: JoinSet<()>,
     pub(super) saver: Arc<Saver>,
     pub(super) saving: JoinSet<()>,
-    /// Set when the task is stopping, by request or because the data has ended.
-    pub(super) hurry: watch::Sender<bool>,
+    /// Set when the inputs have been asked to stop.
+    pub(super) stopping: watch::Sender<bool>,
     /// Set when the inputs have nothing more to hear.
     pub(super) release: watch::Sender<bool>,
     pub(super) resumed: bool,
@@ -40,11 +40,10 @@ pub(super) struct Wiring {
 pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -> Wiring {
     let Launched { hub, signals, replies, listeners, resumed, transactional } = launched;
     let sinks = sinks(&hub, lives);
-    let (hurry, hurried) = watch::channel(false);
     let saver = Arc::new(Saver::new(&hub, &runner.handle));
     let mut saving = JoinSet::new();
-    let (keeper, stopping) = (saver.clone(), hurried.clone());
-    saving.spawn(async move { keeper.keep_saving(stopping).await });
+    let keeper = saver.clone();
+    saving.spawn(async move { keeper.keep_saving().await });
     let mut wiring = Wiring {
         hub,
         signals,
@@ -54,12 +53,12 @@ pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -
         speakers: JoinSet::new(),
         saver,
         saving,
-        hurry,
+        stopping: watch::Sender::new(false),
         release: watch::Sender::new(false),
         resumed,
     };
     wiring.spawn_speakers(lives, replies);
-    wiring.spawn_pumps(runner, lives, transactional, &hurried);
+    wiring.spawn_pumps(runner, lives, transactional);
     wiring
 }
 
@@ -105,13 +104,7 @@ impl Wiring {
         }
     }
 
-    fn spawn_pumps(
-        &mut self,
-        runner: &Runner,
-        lives: &mut [Live],
-        transactional: bool,
-        hurried: &watch::Receiver<bool>,
-    ) {
+    fn spawn_pumps(&mut self, runner: &Runner, lives: &mut [Live], transactional: bool) {
         let inputs = lives.iter().filter(|live| live.role == Role::Input).count();
         let several = inputs > 1;
         for (seat, live) in lives.iter_mut().enumerate() {
@@ -146,7 +139,7 @@ impl Wiring {
                     whole_intervals: several && transactional,
                 };
                 let (exit, group) = (live.exit.clone(), live.group.clone());
-                self.pumps.spawn(run_legacy(pump, exit, group, hurried.clone(), done));
+                self.pumps.spawn(run_legacy(pump, exit, group, self.stopping.subscribe(), done));
             }
         }
     }
@@ -166,7 +159,7 @@ async fn run_legacy(
     mut pump: Pump<LegacyRules>,
     mut exit: watch::Receiver<Option<ExitStatus>>,
     group: Arc<Group>,
-    hurried: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
     done: watch::Sender<()>,
 ) {
     let hub = pump.hub.clone();
@@ -183,7 +176,7 @@ async fn run_legacy(
     }
     let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
     let well = status.is_some_and(|s| s.success());
-    if !well && !*hurried.borrow() && in_time {
+    if !well && !*stopping.borrow() && in_time {
         return;
     }
     let mut pieces = Vec::new();

@@ -1,5 +1,13 @@
 //! A project folder, providers written in a few lines of bash, and a run of them.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "every test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "test code; every test file uses a part of it"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -212,8 +220,8 @@ impl Project {
 
     pub fn checkpoint(&self, input: &str, part: &str) -> String {
         let state = self.saved();
-        let states = &state.inputs[input].checkpoint;
-        states.get(part).map(|s| s.get().to_owned()).unwrap_or_default()
+        let states = state.inputs.get(input).map(|i| &i.checkpoint);
+        states.and_then(|s| s.get(part)).map(|s| s.get().to_owned()).unwrap_or_default()
     }
 
     pub fn kinds(&self) -> Vec<EventKind> {

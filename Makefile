@@ -1,0 +1,53 @@
+# `make` prints the targets. CI runs the same ones as a person.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export CARGO_TERM_PROGRESS_WHEN := never
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEBUG := $(TARGET)/debug
+ROUNDS ?= 200
+
+.PHONY: help deps build demo test lint deny ci bench chaos clean
+
+help: ## Print this list
+	@echo "Usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+deps: ## Install what is missing: a C compiler, bash, python3, sqlite3 (Debian packages)
+	@.ci/deps
+
+build: ## Build dstream and the providers, for use (release)
+	cargo build --release --workspace --bins
+	@echo "in $(TARGET)/release: dstream and the providers"
+
+demo: ## 28,298 airports from a CSV file into SQLite, and a question to the table
+	@.ci/demo
+
+test: ## Run every test that needs no server
+	@.ci/deps
+	cargo build --workspace --bins
+	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace
+
+lint: ## Formatting, clippy without warnings, documentation without warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+deny: ## Licences, banned crates, sources of every dependency
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --workspace check licenses bans sources
+
+ci: ## What .ci/run does: lint, test, deny
+	@.ci/run
+
+bench: ## Every promised figure beside its alternative, as a table (release; about ten minutes)
+	cargo run --release --package dstream-bench
+
+chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n plays one again)
+	cargo build --release --workspace --bins
+	DSTREAM_BINARIES="$(abspath $(TARGET))/release" "$(TARGET)/release/dstream-chaos" $(ROUNDS)
+
+clean: ## Remove what the demo and the examples wrote; builds stay
+	rm -rf airports.db airports.db-* .dstream examples/*/out examples/*/.dstream

@@ -1,0 +1,126 @@
+//! Starts programs and measures them: wall time, the process's own CPU time, peak memory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+/// What one run took.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// From the start to the end.
+    pub wall: Duration,
+    /// CPU time of the process itself, its children not counted.
+    pub cpu: Duration,
+    /// Peak resident memory of the process itself, in MiB.
+    pub memory: f64,
+    /// The same of its children, by program.
+    pub children: BTreeMap<String, f64>,
+}
+
+/// Builds the release binaries of the workspace.
+pub fn build() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a package in a workspace");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--workspace", "--bins", "--target-dir"]);
+    let target = binaries().parent().expect("a profile folder stands in a target folder");
+    let status = cargo.arg(target).current_dir(top).status().expect("cargo starts");
+    assert!(status.success(), "the workspace does not build");
+}
+
+/// The folder of this program, which is that of all others.
+pub fn binaries() -> &'static Path {
+    static FOLDER: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let mut folder = std::env::current_exe().expect("a process knows its program");
+        folder.pop();
+        folder
+    })
+}
+
+/// A command for one of the workspace's programs.
+pub fn program(name: &str) -> Command {
+    Command::new(binaries().join(name))
+}
+
+/// `dstream run bench` in a folder that holds a task file; forgets what an earlier run saved there.
+pub fn dstream(folder: &Path) -> Run {
+    let _absent = fs::remove_dir_all(folder.join(".dstream/tasks"));
+    let mut command = program("dstream");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .args(["run", "bench"])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", binaries().display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(fs::File::create(folder.join("stderr")).expect("writable")));
+    let run = measure(&mut command);
+    run.unwrap_or_else(|status| {
+        let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+        panic!("dstream run: {status}\n{said}")
+    })
+}
+
+/// Runs a command to its end; an exit status other than 0 is an error.
+pub fn measure(command: &mut Command) -> Result<Run, String> {
+    let begun = Instant::now();
+    let mut child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
+    let (memory, children) = watch(&child);
+    let wall = begun.elapsed();
+    let cpu = cpu(child.id());
+    let status = child.wait().map_err(|e| e.to_string())?;
+    if !status.success() {
+        return Err(status.to_string());
+    }
+    Ok(Run { wall, cpu, memory, children })
+}
+
+/// Samples peak memory until the process has ended, and leaves it to be waited for.
+fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let (mut memory, mut children) = (0.0, BTreeMap::new());
+    loop {
+        if let Some((_, peak)) = peak(child.id()) {
+            memory = peak;
+        }
+        for pid in children_of(child.id()) {
+            if let Some((name, peak)) = peak(pid) {
+                children.insert(name, peak);
+            }
+        }
+        if matches!(waitid(WaitId::Pid(pid), ended), Ok(Some(_)) | Err(_)) {
+            return (memory, children);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A process's name and `VmHWM` in MiB.
+fn peak(pid: u32) -> Option<(String, f64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name));
+    let kib: f64 = field("VmHWM:")?.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    Some((program.file_name()?.to_string_lossy().into_owned(), kib / 1024.0))
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = threads.flatten().map(|t| fs::read_to_string(t.path().join("children")));
+    let text = lists.map(Result::unwrap_or_default).collect::<Vec<_>>().join(" ");
+    text.split_whitespace().filter_map(|p| p.parse().ok()).collect()
+}
+
+/// User and system time of a process (all its threads, no children), also after its end. The
+/// kernel's `wait4` would add the children that it has waited for.
+fn cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis((ticks(11) + ticks(12)) * 1000 / rustix::param::clock_ticks_per_second())
+}

@@ -1,0 +1,38 @@
+//! Runs every case and prints one table. `--quick`: small, to see that it runs. `--check`: ends
+//! with 1 where a bound is missed. `--only WORD`: the cases whose name holds the word. `--no-build`:
+//! take the binaries that are there.
+
+use std::process::ExitCode;
+
+use dstream_bench::report::Row;
+use dstream_bench::{Size, cases, launch, report};
+
+type Case = (&'static str, fn(&Size) -> Vec<Row>);
+
+const CASES: [Case; 5] = [
+    ("start", cases::footprint::start),
+    ("relay", cases::relay::compare),
+    ("slow-output", cases::footprint::slow_output),
+    ("csv-jsonl", cases::csv::to_jsonl),
+    ("csv-sqlite", cases::csv::to_sqlite),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| args.iter().any(|a| a == flag);
+    let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1));
+    let size = if has("--quick") { Size::QUICK } else { Size::FULL };
+    if !has("--no-build") {
+        launch::build();
+    }
+    let mut rows = Vec::new();
+    for (name, run) in CASES {
+        if only.is_none_or(|word| name.contains(word.as_str())) {
+            eprintln!("{name} …");
+            rows.extend(run(&size));
+        }
+    }
+    println!("{}", report::table(&size, &rows));
+    let missed = rows.iter().any(|r| !r.holds);
+    if has("--check") && missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,63 @@
+//! From text to a syntax tree: `{{ env "X" }}` replaced, syntax errors in plain words.
+
+pub(crate) mod action;
+mod brackets;
+mod directives;
+mod errors;
+pub(crate) mod lexer;
+
+use std::collections::HashMap;
+
+use hcl_edit::structure::Body;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::SourceFile;
+use action::{Action, Place};
+use lexer::Lexed;
+
+/// A file's tree. Spans in it are those of the file.
+pub(crate) struct Parsed {
+    pub(crate) body: Body,
+    /// The templates of the original, by the place of the name `_` that stands for each.
+    pub(crate) actions: HashMap<usize, (Action, Place)>,
+    /// Templates that are not understood: the tree is usable, the file is not.
+    pub(crate) errors: Vec<Diagnostic>,
+}
+
+/// Parses a file.
+///
+/// # Errors
+/// Unclosed strings and brackets, all of them; else the first syntax error.
+pub(crate) fn parse(file: &SourceFile) -> Result<Parsed, Vec<Diagnostic>> {
+    let text = file.text();
+    let lexed = lexer::lex(text);
+    let errors: Vec<Diagnostic> =
+        lexed.actions.iter().filter_map(|site| action::unsupported(site, text)).collect();
+    if !lexed.problems.is_empty() {
+        let broken = lexed.problems.iter().map(errors::of_lexer);
+        return Err(broken.chain(errors).collect());
+    }
+    match hcl_edit::parser::parse_body(&mask(text, &lexed)) {
+        Ok(body) => Ok(Parsed { body, actions: action::by_place(lexed.actions), errors }),
+        Err(error) => {
+            let found = brackets::check(text, &lexed.tokens)
+                .unwrap_or_else(|| errors::of_parser(&error, text, &lexed.tokens));
+            Err(std::iter::once(found).chain(errors).collect())
+        }
+    }
+}
+
+/// The text as plain HCL of the same length, so that places stay what they are.
+pub(crate) fn mask(text: &str, lexed: &Lexed) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    if text.starts_with('\u{feff}') {
+        bytes[..3].fill(b' ');
+    }
+    for site in &lexed.actions {
+        site.mask(&mut bytes);
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

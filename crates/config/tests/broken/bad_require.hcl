@@ -1,0 +1,9 @@
+task "orders" {
+  input {
+    provider = "csv"
+  }
+  output {
+    provider = "console"
+  }
+  require = "exactly-once"
+}

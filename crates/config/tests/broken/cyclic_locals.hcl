@@ -1,0 +1,5 @@
+locals {
+  a = "${local.b}-a"
+  b = upper(local.c)
+  c = local.a
+}

@@ -1,0 +1,19 @@
+task "orders" {
+  input {
+    provider = "csv"
+  }
+  output {
+    provider = "console"
+  }
+
+}
+
+task "orders" {
+  input {
+    provider = "csv"
+  }
+  output {
+    provider = "console"
+  }
+
+}

@@ -1,0 +1,5 @@
+locals {
+  tables = ["a", "b"]
+  one    = local.tables[2]
+  two    = { host = "x" }.hots
+}

@@ -1,0 +1,4 @@
+locals {
+  tables = ["a", "b"]
+  text   = "tables: ${local.tables}"
+}

@@ -1,0 +1,11 @@
+task "orders" {
+  input {
+    provider = "csv"
+    config {
+      path = { "$secret" = "orders/output/config.password" }
+    }
+  }
+  output {
+    provider = "console"
+  }
+}

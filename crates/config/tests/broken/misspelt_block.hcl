@@ -1,0 +1,8 @@
+task "orders" {
+  imput {
+    provider = "csv"
+  }
+  output {
+    provider = "console"
+  }
+}

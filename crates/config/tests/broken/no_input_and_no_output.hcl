@@ -1,0 +1,3 @@
+task "orders" {
+  type = "providers"
+}

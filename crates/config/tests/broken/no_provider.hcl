@@ -1,0 +1,10 @@
+task "orders" {
+  input {
+    config {
+      path = "orders.csv"
+    }
+  }
+  output {
+    provider = ""
+  }
+}

@@ -1,0 +1,6 @@
+task "orders" {
+  input {
+    provider = "csv"
+    provider = "file"
+  }
+}

@@ -1,0 +1,11 @@
+task "orders" {
+  input {
+    provider = "csv"
+  }
+  output "main" {
+    provider = "console"
+  }
+  output {
+    provider = "file"
+  }
+}

@@ -1,0 +1,11 @@
+task "orders" {
+  input {
+    provider = "counter"
+    config {
+      max_count = {{ env "TEST_WORD" }}
+    }
+  }
+  output {
+    provider = "console"
+  }
+}

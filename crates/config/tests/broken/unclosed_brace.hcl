@@ -1,0 +1,12 @@
+task "orders" {
+  input {
+    provider = "csv"
+    config {
+      path = "orders.csv"
+
+  }
+
+  output {
+    provider = "console"
+  }
+}

@@ -1,0 +1,9 @@
+task "orders" {
+  input {
+    provider = "postgres"
+    config {
+      query = <<SQL
+        select * from orders
+    }
+  }
+}

@@ -1,0 +1,8 @@
+task "orders" {
+  input {
+    provider = "csv
+  }
+  output {
+    provider = "console"
+  }
+}

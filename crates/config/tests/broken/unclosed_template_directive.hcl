@@ -1,0 +1,6 @@
+locals {
+  text = <<EOT
+%{ for t in ["a", "b"] }
+  ${t}
+EOT
+}

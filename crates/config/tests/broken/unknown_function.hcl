@@ -1,0 +1,4 @@
+locals {
+  name = uper("orders")
+  json = toJson({ a = 1 })
+}

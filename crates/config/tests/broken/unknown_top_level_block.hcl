@@ -1,0 +1,5 @@
+tasks "orders" {
+}
+
+resource "aws_instance" "x" {
+}

@@ -1,0 +1,5 @@
+task "orders" {
+  input {
+    provider_path = ./read.sh
+  }
+}

@@ -1,0 +1,9 @@
+locals {
+  one = "{{ upper (env "NAME") }}"
+  two = "{{ .Values.name }}"
+}
+
+{{ if true }}
+task "orders" {
+}
+{{ end }}

@@ -1,0 +1,3 @@
+dstream {
+  required_version = ">= 99.0"
+}

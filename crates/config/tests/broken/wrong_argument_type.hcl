@@ -1,0 +1,4 @@
+locals {
+  tables = ["a", "b"]
+  name   = upper(local.tables)
+}

@@ -1,0 +1,8 @@
+task "hello" {
+  input {
+    provider = "counter"
+  }
+  output {
+    provider = "console"
+  }
+}

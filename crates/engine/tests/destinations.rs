@@ -1,0 +1,143 @@
+//! Destinations that keep the checkpoint, several of them, and several sources for one.
+
+mod support;
+
+use dstream_engine::{EventKind, FailureKind, Outcome, Protocol};
+use dstream_task::Guarantee;
+use support::{COLLECT, Project, READY, counting, failure};
+
+/// An output that claims epoch 5 and says that it holds what `previous` and `checkpoint` are.
+fn keeper(rest: &str) -> String {
+    COLLECT.replace(
+        r#"echo '{"status":"ready","protocol":2}'"#,
+        &format!(r#"echo '{{"status":"ready","protocol":2,"delivery":{{"transactional":true}},"epoch":5{rest}}}'"#),
+    )
+}
+
+#[tokio::test]
+async fn the_input_resumes_from_what_the_destination_holds_and_not_from_the_state() {
+    let project =
+        Project::new().input(Protocol::V2, &counting(10, 2)).output(Protocol::V2, &keeper(""));
+    project.run().await;
+    assert_eq!(project.checkpoint("input", ""), "10");
+    let mark = project.saved().outputs["output"].mark.unwrap();
+    assert_eq!((mark.epoch, mark.id), (5, 5));
+    // The destination is ahead: the host died between commit and save.
+    let ahead = keeper(r#","previous":{"epoch":5,"id":6},"checkpoint":{"input":{"":12}}"#);
+    let project =
+        project.replace_input(Protocol::V2, &counting(15, 5)).replace_output(Protocol::V2, &ahead);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(report.totals.read, 3);
+}
+
+#[tokio::test]
+async fn a_destination_that_lost_what_was_committed_stops_the_task_with_the_ways_out() {
+    let project =
+        Project::new().input(Protocol::V2, &counting(10, 2)).output(Protocol::V2, &keeper(""));
+    project.run().await;
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Mismatch);
+    assert!(failure.message.contains("holds nothing"), "{failure}");
+    assert!(failure.help[0].contains("dstream state rm t"), "{:?}", failure.help);
+}
+
+#[tokio::test]
+async fn with_several_inputs_an_interval_of_one_is_never_mixed_with_lines_of_another() {
+    let slow = |tag: &str| {
+        format!(
+            r#"{READY}
+for i in 1 2 3 4 5; do
+  echo '{{"data":"{tag}"}}'; sleep 0.02; echo '{{"data":"{tag}"}}'
+  echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"
+done
+echo '{{"@end":{{}}}}'; cat >/dev/null"#
+        )
+    };
+    let log_all = keeper("")
+        .replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> out; id");
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &slow("a"))
+        .named_input("b", Protocol::V2, &slow("b"))
+        .output(Protocol::V2, &log_all);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let out = project.lines("out");
+    assert_eq!(out.len(), 30);
+    for interval in out.chunks(3) {
+        assert_eq!(interval[0], interval[1]);
+        let from = interval[0].trim_start_matches(r#"{"data":"#).trim_end_matches('}');
+        assert!(interval[2].contains(&format!(r#""from":{from}"#)), "{interval:?}");
+    }
+    assert_eq!(
+        (project.checkpoint("a", ""), project.checkpoint("b", "")),
+        ("5".into(), "5".into())
+    );
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_may_fail_without_holding_the_others_up() {
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2000, 100))
+        .named_output("main", Protocol::V2, true, COLLECT)
+        .named_output("extra", Protocol::V2, false, &format!("{READY}; exit 3"));
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("out").len(), 2000);
+    let warned = project.kinds().into_iter().any(
+        |k| matches!(k, EventKind::Warning { message, .. } if message.contains("output \"extra\" ended with exit status 3")),
+    );
+    assert!(warned);
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_may_be_slow_and_what_it_misses_is_counted() {
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
+    let input = format!(
+        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let count = |file: &str| COLLECT.replace("echo \"$line\" >> out", &format!("echo x >> {file}"));
+    let slow = count("slow").replace("while read -r line; do", "sleep 1.5\nwhile read -r line; do");
+    let project = Project::new()
+        .input(Protocol::V2, &input)
+        .named_output("main", Protocol::V2, true, &count("main"))
+        .named_output("extra", Protocol::V2, false, &slow);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let got = project.lines("slow").len() as u64;
+    assert_eq!((project.lines("main").len(), got + report.totals.dropped), (300, 300));
+    assert!(report.totals.dropped > 0);
+}
+
+#[tokio::test]
+async fn what_the_task_requires_and_the_route_cannot_keep_is_refused_before_anything_starts() {
+    let mut project = Project::new()
+        .input(Protocol::V2, &format!("touch started; {}", counting(3, 1)))
+        .output(Protocol::V2, COLLECT);
+    project.task.require = Some(Guarantee::ExactlyOnce);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Guarantee);
+    assert!(failure.message.contains("at_least_once"), "{failure}");
+    assert!(!project.folder.path().join("started").exists());
+}
+
+#[tokio::test]
+async fn a_claim_is_answered_from_the_state_or_by_the_destination_that_keeps_it() {
+    let claims = format!(
+        r#"{READY}; echo '{{"@claim":{{"part":"","epoch":3}}}}'; read -r answer; echo "$answer" > answer; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new().input(Protocol::V2, &counting(4, 2)).output(Protocol::V2, COLLECT);
+    project.run().await;
+    let project = project.replace_input(Protocol::V2, &claims);
+    project.run().await;
+    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"","state":4}}"#]);
+
+    let answering = keeper("").replace(
+        "    '{\"@'*)",
+        "    '{\"@claim\"'*) echo '{\"@claimed\":{\"part\":\"\",\"state\":77}}';;\n    '{\"@'*)",
+    );
+    let project = Project::new().input(Protocol::V2, &claims).output(Protocol::V2, &answering);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"","state":77}}"#]);
+}

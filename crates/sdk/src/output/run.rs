@@ -1,0 +1,284 @@
+//! The loop of an output.
+//!
+//! Of what has been read, everything up to the last checkpoint is *closed* and is written at once;
+//! what follows is held back in memory until its checkpoint comes. So a checkpoint that waits can
+//! always be committed without rows that are not its own. Only an interval that outgrows memory is
+//! written while it is open, after a commit of what was closed before it.
+
+use std::time::{Duration, Instant};
+
+use dstream_protocol::{Control, Ready};
+
+use super::pending::{Limits, Pending};
+use super::{OutputProvider, OutputStart};
+use crate::lines::{Kind, Lines};
+use crate::rejections::Rejections;
+use crate::runs::{Checked, Run};
+use crate::session::{Failure, HEARTBEAT, Session, alive};
+use crate::stdio::{Source, Stdout};
+use crate::stop::Stop;
+use crate::{Console, Error, Result};
+
+/// How much is read, if it is there, before it is written.
+const READ_AHEAD_BYTES: usize = 1 << 20;
+
+/// How much of an open interval is held back.
+const OPEN_BYTES: usize = 4 << 20;
+
+/// Runs an output from its command to its end.
+pub(crate) async fn run<P: OutputProvider>(
+    mut session: Session,
+    config: P::Config,
+) -> Result<(), Failure> {
+    let console = Console::default();
+    let start = start(&session, console.clone());
+    let within = start.commit_within;
+    let provider = alive(&mut session.stdout, P::open(config, start)).await??;
+    session.ready(ready(&provider))?;
+    let transactional = provider.delivery().unwrap_or(P::DELIVERY).transactional;
+    let (limit, rejections) = (session.max_line_bytes(), session.rejections());
+    let Session { command, v2, stdin, stdout, stop } = session;
+    let (source, rest) = Source::new(stdin);
+    let limits =
+        Limits { within, bytes: P::MAX_UNCOMMITTED_BYTES, envelopes: P::MAX_UNCOMMITTED_ENVELOPES };
+    let mut output = Running {
+        provider,
+        source,
+        lines: Lines::new(rest, v2, limit),
+        run: Run::default(),
+        rejections,
+        pending: Pending::new(limits),
+        stdout,
+        console,
+        stop,
+        v2,
+        transactional,
+        input: command.inputs.into_iter().next().unwrap_or_default(),
+        out: Vec::new(),
+    };
+    output.send_unconfirmed().await?;
+    output.run().await?;
+    let Running { provider, mut stdout, console, mut out, .. } = output;
+    alive(&mut stdout, provider.end()).await??;
+    console.drain_into(&mut out);
+    Ok(stdout.send(&out)?)
+}
+
+fn start(session: &Session, console: Console) -> OutputStart {
+    let command = &session.command;
+    let within = command.commit_within_ms.map(Duration::from_millis);
+    OutputStart {
+        task: command.task.clone(),
+        task_id: command.task_id.clone(),
+        name: command.name.clone(),
+        inputs: command.inputs.clone(),
+        state: command.state.clone(),
+        dead_letter: command.dead_letter && session.v2,
+        commit_within: within.unwrap_or(dstream_protocol::limits::COMMIT_WITHIN),
+        max_line_bytes: session.max_line_bytes(),
+        console,
+    }
+}
+
+fn ready<P: OutputProvider>(provider: &P) -> Ready {
+    let claimed = provider.claimed();
+    let (epoch, previous) = claimed.as_ref().map_or((None, None), |c| (Some(c.epoch), c.previous));
+    Ready {
+        delivery: provider.delivery(),
+        fingerprint: provider.fingerprint(),
+        epoch,
+        previous,
+        checkpoint: claimed.map(|c| c.checkpoint).unwrap_or_default(),
+        ..Ready::default()
+    }
+}
+
+/// How a wait for stdin ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    /// There are new bytes; `drained`: and for now that is all.
+    Input { drained: bool },
+    /// It is time to commit.
+    Time,
+    /// stdin has ended.
+    End,
+}
+
+pub(super) struct Running<P> {
+    pub(super) provider: P,
+    pub(super) source: Source,
+    pub(super) lines: Lines,
+    pub(super) run: Run,
+    pub(super) rejections: Rejections,
+    pub(super) pending: Pending,
+    pub(super) stdout: Stdout,
+    pub(super) console: Console,
+    pub(super) stop: Stop,
+    pub(super) v2: bool,
+    pub(super) transactional: bool,
+    /// The task's only input, whose checkpoints do not say whose they are.
+    pub(super) input: String,
+    /// Lines to send; its memory is used again.
+    pub(super) out: Vec<u8>,
+}
+
+impl<P: OutputProvider> Running<P> {
+    /// Reads, writes and commits until the stream ends.
+    async fn run(&mut self) -> Result<(), Failure> {
+        let mut woken = Woken::Input { drained: false };
+        loop {
+            if self.lines.scan()? > 0 {
+                self.answer().await?;
+            }
+            // In version 1 all that is there is closed, and the end of stdin is the end.
+            let closed = if self.v2 { self.lines.closed() } else { self.lines.whole() };
+            let ended = self.deliver(closed).await?;
+            if ended || woken == Woken::End {
+                return self.finish(ended).await;
+            }
+            if self.lines.whole() > OPEN_BYTES {
+                self.commit().await?;
+                self.deliver(self.lines.whole()).await?;
+            }
+            if self.pending.is_due(woken != Woken::Input { drained: false }) {
+                self.commit().await?;
+            }
+            woken = self.wait().await?;
+        }
+    }
+
+    /// Waits for bytes and takes what is there.
+    async fn wait(&mut self) -> Result<Woken, Failure> {
+        let timer = self.pending.idle_at();
+        let wait = timer.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()));
+        let mut read = tokio::select! {
+            biased;
+            () = self.stop.stopped() => return Err(Failure::Stopped),
+            read = self.source.read(&mut self.lines.text) => read.map_err(Error::from)?,
+            () = tokio::time::sleep(wait) => {
+                if timer.is_none() {
+                    self.stdout.heartbeat()?;
+                }
+                return Ok(Woken::Time);
+            }
+        };
+        let mut total = 0;
+        while read > 0 {
+            total += read;
+            if total >= READ_AHEAD_BYTES {
+                return Ok(Woken::Input { drained: false });
+            }
+            match self.source.try_read(&mut self.lines.text).map_err(Error::from)? {
+                Some(more) => read = more,
+                None => return Ok(Woken::Input { drained: true }),
+            }
+        }
+        if !self.v2 {
+            self.lines.complete_last();
+        }
+        Ok(Woken::End)
+    }
+
+    /// Writes everything before `to`, and takes up the control lines in it. Answers whether the
+    /// stream ended there.
+    async fn deliver(&mut self, to: usize) -> Result<bool, Failure> {
+        if to == 0 {
+            return Ok(false);
+        }
+        let mut text = std::mem::take(&mut self.lines.text);
+        let checked = Checked::new(&mut text[..to], &mut self.rejections)?;
+        let whole =
+            std::str::from_utf8(&text[..to]).map_err(|e| Error::permanent(e.to_string()))?;
+        let (mut at, mut ended) = (0, false);
+        while let Some(mark) = self.lines.next_mark(to) {
+            self.collect(whole, at, mark.start, &checked).await?;
+            at = mark.end;
+            let line = &whole[mark.start..mark.end];
+            match mark.kind {
+                Kind::Checkpoint => self.close(line)?,
+                Kind::Schema => {
+                    // Rows before it have the schema before it.
+                    self.write(whole).await?;
+                    self.schema(line).await?;
+                }
+                Kind::End => ended = true,
+                // Answered when they were found.
+                Kind::Claim | Kind::Committed | Kind::Other => {}
+            }
+        }
+        self.collect(whole, at, to, &checked).await?;
+        self.write(whole).await?;
+        self.lines.text = text;
+        self.lines.consume(to);
+        if !self.v2 {
+            self.pending.close_implied();
+        }
+        Ok(ended)
+    }
+
+    /// Adds lines to the run; writes it whenever it is large enough.
+    async fn collect(
+        &mut self,
+        text: &str,
+        mut at: usize,
+        to: usize,
+        checked: &Checked,
+    ) -> Result<(), Failure> {
+        while at < to {
+            let (next, lines) = self.run.fill(text, at, to, checked, &mut self.rejections)?;
+            self.pending.took(lines);
+            at = next;
+            if self.run.is_large() {
+                self.write(text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the run to the provider, and says what came of it.
+    async fn write(&mut self, text: &str) -> Result<(), Failure> {
+        let malformed = self.rejections.len();
+        let taken = self.run.len() as u64;
+        if taken > 0 {
+            let mut envelopes = self.run.envelopes(text, &mut self.rejections);
+            let work = alive(&mut self.stdout, self.provider.write(&mut envelopes));
+            tokio::select! {
+                biased;
+                () = self.stop.stopped() => return Err(Failure::Stopped),
+                written = work => written??,
+            }
+        }
+        let rejected = self.rejections.take()?;
+        let by_provider = (rejected.len() - malformed) as u64;
+        let Some(written) = taken.checked_sub(by_provider) else {
+            return Err(Error::permanent(format!(
+                "{by_provider} rejections of {taken} envelopes: this is a fault of the provider"
+            ))
+            .into());
+        };
+        self.pending.wrote(written, rejected.len() as u64, self.run.bytes());
+        self.run.clear();
+        self.tell(rejected)
+    }
+
+    /// Sends what was printed, and the rejections; a transactional output stores those first.
+    fn tell(&mut self, rejected: Vec<dstream_protocol::Rejected>) -> Result<(), Failure> {
+        self.console.drain_into(&mut self.out);
+        if self.transactional {
+            self.pending.keep(rejected);
+        } else {
+            for one in rejected {
+                self.out.extend_from_slice(Control::Rejected(one).to_line().as_bytes());
+            }
+        }
+        self.flush()
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if !self.out.is_empty() {
+            self.stdout.send(&self.out)?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! The input of the transcripts: counts rows, and does on request what can happen to an input.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dstream_sdk::{
+    Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, InputProvider, InputStart,
+    Next, Op, Progress, Result, Secret, StreamSchema, TaskContext, schemars::JsonSchema,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+fn main() -> ExitCode {
+    dstream_sdk::input::<Reference>(dstream_sdk::about!("Counts, for the transcripts."))
+        .with_check()
+        .with_discover()
+        .main()
+}
+
+/// What the transcripts ask of it; transcripts/README.md has the same in prose.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(crate = "dstream_sdk::schemars")]
+struct Config {
+    /// How many rows there are.
+    rows: u64,
+    /// A checkpoint after this many rows.
+    every: Option<u64>,
+    /// After the rows: wait for more that never come.
+    endless: bool,
+    /// These rows are malformed.
+    reject: Vec<u64>,
+    /// Fails behind this row, with `fail_kind`.
+    fail_after: Option<u64>,
+    fail_kind: Option<String>,
+    /// Panics behind this row.
+    panic_after: Option<u64>,
+    /// Claims the partition `p` under epoch 4, and reads when it has it.
+    claim: bool,
+    /// Says with `@progress` what was saved.
+    acknowledge: bool,
+    /// Prints to stdout, as an author must not.
+    noisy: bool,
+    /// For a check that it is not shown.
+    password: Option<Secret>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct At {
+    n: u64,
+}
+
+struct Reference {
+    config: Config,
+    at: u64,
+    announced: bool,
+    asked: bool,
+    claimed: bool,
+    saved: Option<u64>,
+}
+
+impl InputProvider for Reference {
+    type Config = Config;
+    type Checkpoint = At;
+
+    const CADENCE: Cadence = Cadence::ALWAYS;
+
+    async fn open(config: Config, start: InputStart<At>) -> Result<Self> {
+        if config.every == Some(0) {
+            return Err(Error::config("every", "`every` must be at least 1"));
+        }
+        dstream_sdk::tracing::trace!(?config, "open");
+        let at = start.get().map_or(0, |at| at.n);
+        Ok(Self { config, at, announced: false, asked: false, claimed: false, saved: None })
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some("reference".into())
+    }
+
+    async fn read(&mut self, batch: &mut Batch<At>) -> Result<Next> {
+        if let Some(n) = self.saved.take() {
+            let position = Some(json!({"saved": n}));
+            batch.progress(Progress { position, ..Progress::default() });
+        }
+        if self.config.claim && !self.claimed {
+            if !std::mem::replace(&mut self.asked, true) {
+                batch.claim("p", 4);
+            }
+            return Ok(Next::Wait(Duration::from_millis(20)));
+        }
+        if !std::mem::replace(&mut self.announced, true) {
+            batch.schema(&schema())?;
+        }
+        self.rows(batch)?;
+        if self.at < self.config.rows {
+            return Ok(Next::More);
+        }
+        if self.config.endless {
+            return Ok(Next::Wait(Duration::from_millis(20)));
+        }
+        self.offer(batch)?;
+        Ok(Next::End)
+    }
+
+    async fn committed(&mut self, states: &BTreeMap<String, At>) -> Result<()> {
+        if self.config.acknowledge {
+            self.saved = states.values().map(|at| at.n).max();
+        }
+        Ok(())
+    }
+
+    async fn claimed(&mut self, _: &str, state: Option<At>) -> Result<()> {
+        self.claimed = true;
+        self.at = state.map_or(0, |at| at.n);
+        Ok(())
+    }
+}
+
+impl Reference {
+    fn rows(&mut self, batch: &mut Batch<At>) -> Result<()> {
+        while self.at < self.config.rows && !batch.is_full() {
+            self.at += 1;
+            if self.config.noisy {
+                #[allow(clippy::print_stdout, reason = "this is the fault that is tested")]
+                {
+                    println!("a stray line");
+                }
+            }
+            if self.config.reject.contains(&self.at) {
+                let line = format!("row {}", self.at);
+                batch.reject(Error::permanent("the row is malformed"), line.as_bytes())?;
+            } else {
+                batch.row("numbers", Op::Read, &At { n: self.at })?;
+            }
+            if self.at.is_multiple_of(self.config.every.unwrap_or(u64::MAX)) {
+                self.offer(batch)?;
+            }
+            assert!(self.config.panic_after != Some(self.at), "asked to panic");
+            if self.config.fail_after == Some(self.at) {
+                return Err(self.failure());
+            }
+        }
+        Ok(())
+    }
+
+    fn offer(&self, batch: &mut Batch<At>) -> Result<()> {
+        batch.checkpoint(&At { n: self.at })
+    }
+
+    fn failure(&self) -> Error {
+        let kind = match self.config.fail_kind.as_deref() {
+            Some("auth") => ErrorKind::Auth,
+            Some("permanent") => ErrorKind::Permanent,
+            _ => ErrorKind::Transient,
+        };
+        Error::new(kind, "asked to fail")
+    }
+}
+
+impl Check for Reference {
+    type Config = Config;
+
+    async fn check(config: Config, _: &TaskContext) -> Result<String> {
+        match config.fail_after {
+            Some(_) => Err(Error::auth("the login was refused")),
+            None => Ok(format!("{} rows", config.rows)),
+        }
+    }
+}
+
+impl Discover for Reference {
+    type Config = Config;
+
+    async fn discover(_: Config, _: &TaskContext) -> Result<Vec<StreamSchema>> {
+        Ok(vec![schema()])
+    }
+}
+
+fn schema() -> StreamSchema {
+    StreamSchema {
+        stream: "numbers".into(),
+        key: vec!["n".into()],
+        fields: vec![Field { nullable: false, ..Field::new("n", FieldType::Int64) }],
+        from: None,
+    }
+}

@@ -1,0 +1,5 @@
+//! The reference output conforms.
+
+dstream_testkit::conformance_output!(env!("CARGO_BIN_EXE_dstream-out-reference"), |_| {
+    serde_json::json!({})
+});

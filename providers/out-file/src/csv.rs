@@ -1,0 +1,125 @@
+//! A row as a line of CSV, by RFC 4180.
+
+use std::borrow::Cow;
+
+use crate::config::{LineEnd, Settings};
+
+/// How lines are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Style {
+    delimiter: u8,
+    line_end: &'static [u8],
+    null: String,
+}
+
+impl Style {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let line_end: &[u8] = match settings.config.line_end {
+            LineEnd::Crlf => b"\r\n",
+            LineEnd::Lf => b"\n",
+        };
+        Self { delimiter: settings.delimiter, line_end, null: settings.config.null.clone() }
+    }
+
+    /// The header.
+    pub(crate) fn write_names(&self, names: &[String], out: &mut Vec<u8>) {
+        for (at, name) in names.iter().enumerate() {
+            self.delimit(at, out);
+            self.write_text(name, out);
+        }
+        out.extend_from_slice(self.line_end);
+    }
+
+    /// One row of JSON values.
+    #[inline]
+    pub(crate) fn write_row(&self, cells: &[Option<&str>], out: &mut Vec<u8>) {
+        for (at, cell) in cells.iter().enumerate() {
+            self.delimit(at, out);
+            self.write_value(cell.unwrap_or("null"), out);
+        }
+        // A lone empty field would be an empty line, which readers skip.
+        if let [None | Some("null")] = cells
+            && self.null.is_empty()
+        {
+            out.extend_from_slice(b"\"\"");
+        }
+        out.extend_from_slice(self.line_end);
+    }
+
+    #[inline]
+    fn delimit(&self, at: usize, out: &mut Vec<u8>) {
+        if at > 0 {
+            out.push(self.delimiter);
+        }
+    }
+
+    #[inline]
+    fn write_value(&self, json: &str, out: &mut Vec<u8>) {
+        match json.as_bytes().first() {
+            Some(b'"') => self.write_text(&text(json), out),
+            Some(b'n') => out.extend_from_slice(self.null.as_bytes()),
+            Some(b'{' | b'[') => self.write_text(json, out),
+            _ => out.extend_from_slice(json.as_bytes()),
+        }
+    }
+
+    #[inline]
+    fn write_text(&self, text: &str, out: &mut Vec<u8>) {
+        let special = |b: u8| (b == self.delimiter) | (b == b'"') | (b == b'\n') | (b == b'\r');
+        let quote = text.bytes().fold(false, |found, b| found | special(b)) || text == self.null;
+        if !quote {
+            return out.extend_from_slice(text.as_bytes());
+        }
+        out.push(b'"');
+        for (at, part) in text.split('"').enumerate() {
+            if at > 0 {
+                out.extend_from_slice(b"\"\"");
+            }
+            out.extend_from_slice(part.as_bytes());
+        }
+        out.push(b'"');
+    }
+}
+
+/// A JSON string's text; copied only where it holds escapes.
+#[inline]
+fn text(json: &str) -> Cow<'_, str> {
+    let inner = json.get(1..json.len() - 1).unwrap_or_default();
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn style(null: &str) -> Style {
+        Style { delimiter: b',', line_end: b"\r\n", null: null.into() }
+    }
+
+    fn line(null: &str, cells: &[Option<&str>]) -> String {
+        let mut out = Vec::new();
+        style(null).write_row(cells, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_would_end_a_field_is_quoted() {
+        let cells = [Some(r#""a,b""#), Some(r#""say \"hi\"""#), Some(r#""two\nlines""#), Some("1.50")];
+        assert_eq!(line("", &cells), "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",1.50\r\n");
+    }
+
+    #[test]
+    fn null_and_the_empty_text_can_be_told_apart() {
+        assert_eq!(line("", &[Some("null"), Some("\"\""), None]), ",\"\",\r\n");
+        assert_eq!(line("NULL", &[Some("null"), Some("\"NULL\""), Some("\"\"")]), "NULL,\"NULL\",\r\n");
+        assert_eq!(line("", &[None]), "\"\"\r\n");
+    }
+
+    #[test]
+    fn nested_values_are_their_json() {
+        assert_eq!(line("", &[Some(r#"{"a":1}"#), Some("[1,2]")]), "\"{\"\"a\"\":1}\",\"[1,2]\"\r\n");
+    }
+}

@@ -1,0 +1,22 @@
+//! Writes CSV and JSON-lines files that are complete or not there.
+
+mod config;
+mod csv;
+mod encoder;
+mod fail;
+mod files;
+mod journal;
+mod output;
+mod part;
+mod raw_row;
+mod recover;
+mod state;
+mod template;
+
+fn main() -> std::process::ExitCode {
+    dstream_sdk::output::<output::FileOutput>(dstream_sdk::about!(
+        "Writes CSV and JSON-lines files that are complete or not there."
+    ))
+    .with_check()
+    .main()
+}

@@ -1,0 +1,63 @@
+//! The connection: how it is opened, and what its errors mean.
+
+use std::time::Duration;
+
+use dstream_sdk::{Error, ErrorKind, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use crate::config::{Config, JournalMode};
+
+/// Opens the database, and makes it where `create` says so.
+pub(crate) fn open(config: &Config, create: bool) -> Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    let connection = Connection::open_with_flags(&config.path, flags)
+        .map_err(|e| Error::config("path", format!("cannot open `{}`: {e}", config.path)))?;
+    prepare(config, &connection)
+        .map_err(|e| fatal(e).context(format!("cannot open `{}`", config.path)))?;
+    Ok(connection)
+}
+
+/// `synchronous = FULL`: a commit is on the disk when it returns, in either journal mode.
+fn prepare(config: &Config, connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from(config.busy_timeout))?;
+    let mode = match config.journal_mode {
+        JournalMode::Wal => "wal",
+        JournalMode::Delete => "delete",
+    };
+    connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // 64 MiB: a large transaction stays in memory for longer before it is spilled.
+    connection.pragma_update(None, "cache_size", -65_536)
+}
+
+/// An error that ends the run.
+pub(crate) fn fatal(error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => {
+            ErrorKind::Transient
+        }
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            ErrorKind::Auth
+        }
+        Some(ErrorCode::ReadOnly) => ErrorKind::Auth,
+        _ => ErrorKind::Permanent,
+    };
+    Error::new(kind, format!("SQLite: {error}"))
+}
+
+/// Whether this row alone is at fault: the others of the transaction are not.
+pub(crate) fn is_about_the_row(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+    )
+}
+
+/// The version of SQLite that is built in.
+pub(crate) fn version() -> String {
+    let number = ffi::SQLITE_VERSION_NUMBER;
+    format!("{}.{}.{}", number / 1_000_000, number / 1000 % 1000, number % 1000)
+}
