@@ -27,11 +27,20 @@ pub(crate) fn did_you_mean<'a>(
 
 /// `a, b and c`, each in backquotes.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    enumerate(names, "and")
+}
+
+/// `a, b or c`, each in backquotes.
+pub(crate) fn either<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    enumerate(names, "or")
+}
+
+fn enumerate<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
     let quoted: Vec<String> = names.into_iter().map(|n| format!("`{n}`")).collect();
     match quoted.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
     }
 }
 

@@ -21,7 +21,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::inputs::Inputs;
 use crate::source::Span;
-use crate::syntax::action::{Action, Place};
+use crate::syntax::action::Site;
 use crate::value::{Kind, Number, Value};
 
 pub(crate) use references::Local;
@@ -40,7 +40,7 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) inputs: &'a Inputs<'a>,
     /// The folder of the file; relative paths begin there.
     pub(crate) folder: PathBuf,
-    pub(crate) actions: HashMap<usize, (Action, Place)>,
+    pub(crate) actions: HashMap<usize, Site>,
     /// An error is reported where the variable is declared, not where it is referred to.
     pub(crate) variables: BTreeMap<String, std::result::Result<Value, Diagnostic>>,
     locals: BTreeMap<String, Local<'a>>,
@@ -90,7 +90,7 @@ impl<'a> Evaluator<'a> {
             }
             Expression::Object(object) => self.object(object, scope),
             Expression::StringTemplate(t) => self.template(t, scope),
-            Expression::HeredocTemplate(t) => self.template(&t.template, scope),
+            Expression::HeredocTemplate(t) => self.heredoc(t, scope),
             Expression::Parenthesis(inner) => self.eval(inner.inner(), scope),
             Expression::Variable(name) => self.name(name, &span(expr), scope),
             Expression::Conditional(c) => self.conditional(c, scope),

@@ -41,7 +41,7 @@ impl<'a> Evaluator<'a> {
         }
         let error = |local: &Local<'_>| local.value.borrow().as_ref()?.as_ref().err().cloned();
         let errors = self.locals.values().filter_map(error);
-        errors.filter(|e| e.kind != Kind::MissingInput).collect()
+        errors.filter(|e| e.kind == Kind::Mistake).collect()
     }
 
     /// The value of `root.<first>`, if `root` is one of those that the file has.
@@ -173,9 +173,9 @@ impl<'a> Evaluator<'a> {
     pub(super) fn name(&self, name: &str, at: &Span, scope: &Scope<'_>) -> Result<Value> {
         if name == "_"
             && !matches!(scope.context, Context::TemplateFile)
-            && let Some((action, place)) = self.actions.get(&at.start)
+            && let Some(site) = self.actions.get(&at.start)
         {
-            return self.action(action, *place, at);
+            return self.action(site);
         }
         if let Some(value) = scope.get(name) {
             self.charge(value)?;
@@ -220,5 +220,5 @@ fn unknown<'k>(
     if listed.is_empty() {
         return error;
     }
-    error.help(format!("there are {}", suggest::list(listed.iter().map(String::as_str))))
+    error.help(format!("known are {}", suggest::list(listed.iter().map(String::as_str))))
 }

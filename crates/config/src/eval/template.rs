@@ -1,11 +1,15 @@
 //! Strings with `${ … }`, `%{ if }` and `%{ for }`.
 
-use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, Template};
+use std::borrow::Cow;
+
+use hcl_edit::template::{
+    Directive, Element, ForDirective, HeredocTemplate, IfDirective, Template,
+};
 
 use super::{Evaluator, Scope, for_expr::names, span};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::source::Span;
-use crate::syntax::action::{Action, Place};
+use crate::syntax::action::{Action, Place, Site};
 use crate::value::{Kind, Number, Value};
 
 /// What is written so far, and whether a part of it is sensitive.
@@ -15,11 +19,13 @@ struct Written {
     sensitive: bool,
 }
 
-/// Whether `~` takes the white space at the two ends.
+/// Whether `~` takes the white space at the two ends, and how far lines are indented in the file.
 #[derive(Clone, Copy, Default)]
 struct Trim {
     start: bool,
     end: bool,
+    /// What `<<-` takes from each line. The parser does that outside of directives, not in them.
+    indent: usize,
 }
 
 impl Evaluator<'_> {
@@ -31,10 +37,18 @@ impl Evaluator<'_> {
         self.text(template, scope)
     }
 
+    /// `<<EOT` and `<<-EOT`.
+    pub(super) fn heredoc(&self, heredoc: &HeredocTemplate, scope: &Scope<'_>) -> Result<Value> {
+        let mut out = Written::default();
+        let trim = Trim { indent: heredoc.indent().unwrap_or(0), ..Trim::default() };
+        self.write(&heredoc.template, trim, true, scope, &mut out)?;
+        Ok(Value::string(out.text).tainted(out.sensitive))
+    }
+
     /// Always a string.
     pub(crate) fn text(&self, template: &Template, scope: &Scope<'_>) -> Result<Value> {
         let mut out = Written::default();
-        self.write(template, Trim::default(), scope, &mut out)?;
+        self.write(template, Trim::default(), true, scope, &mut out)?;
         Ok(Value::string(out.text).tainted(out.sensitive))
     }
 
@@ -42,6 +56,7 @@ impl Evaluator<'_> {
         &self,
         template: &Template,
         trim: Trim,
+        outermost: bool,
         scope: &Scope<'_>,
         out: &mut Written,
     ) -> Result<()> {
@@ -51,7 +66,9 @@ impl Evaluator<'_> {
             let end = elements.peek().map_or(trim.end, |next| strips_before(next));
             match element {
                 Element::Literal(text) => {
-                    let text = if start { text.trim_start() } else { text.as_str() };
+                    let cut = if outermost { 0 } else { trim.indent };
+                    let text = dedent(text, cut);
+                    let text = if start { text.trim_start() } else { &text };
                     out.text.push_str(if end { text.trim_end() } else { text });
                 }
                 Element::Interpolation(i) => {
@@ -62,8 +79,8 @@ impl Evaluator<'_> {
                     out.sensitive |= value.sensitive;
                 }
                 Element::Directive(d) => match d.as_ref() {
-                    Directive::If(d) => self.write_if(d, scope, out)?,
-                    Directive::For(d) => self.write_for(d, scope, out)?,
+                    Directive::If(d) => self.write_if(d, trim.indent, scope, out)?,
+                    Directive::For(d) => self.write_for(d, trim.indent, scope, out)?,
                 },
             }
             start = strips_after(element);
@@ -71,40 +88,54 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn write_if(&self, d: &IfDirective, scope: &Scope<'_>, out: &mut Written) -> Result<()> {
+    fn write_if(
+        &self,
+        d: &IfDirective,
+        indent: usize,
+        scope: &Scope<'_>,
+        out: &mut Written,
+    ) -> Result<()> {
         let (truth, secret) = self.truth(&d.if_expr.cond_expr, scope, "the condition of `if`")?;
         out.sensitive |= secret;
         let end = d.endif_expr.strip.strip_start();
         if truth {
             let end = d.else_expr.as_ref().map_or(end, |e| e.strip.strip_start());
-            let trim = Trim { start: d.if_expr.strip.strip_end(), end };
-            return self.write(&d.if_expr.template, trim, scope, out);
+            let trim = Trim { start: d.if_expr.strip.strip_end(), end, indent };
+            return self.write(&d.if_expr.template, trim, false, scope, out);
         }
         if let Some(otherwise) = &d.else_expr {
-            let trim = Trim { start: otherwise.strip.strip_end(), end };
-            return self.write(&otherwise.template, trim, scope, out);
+            let trim = Trim { start: otherwise.strip.strip_end(), end, indent };
+            return self.write(&otherwise.template, trim, false, scope, out);
         }
         Ok(())
     }
 
-    fn write_for(&self, d: &ForDirective, scope: &Scope<'_>, out: &mut Written) -> Result<()> {
+    fn write_for(
+        &self,
+        d: &ForDirective,
+        indent: usize,
+        scope: &Scope<'_>,
+        out: &mut Written,
+    ) -> Result<()> {
         let f = &d.for_expr;
         let collection = self.eval(&f.collection_expr, scope)?;
         out.sensitive |= collection.sensitive;
-        let trim = Trim { start: f.strip.strip_end(), end: d.endfor_expr.strip.strip_start() };
+        let end = d.endfor_expr.strip.strip_start();
+        let trim = Trim { start: f.strip.strip_end(), end, indent };
         let key_name = f.key_var.as_ref().map(|k| k.as_str());
         for (key, value) in self.pairs(&collection, &f.collection_expr)? {
             let before = out.text.len();
             let inner = scope.inner(names(key_name, f.value_var.as_str(), key, value));
-            self.write(&f.template, trim, &inner, out)?;
+            self.write(&f.template, trim, false, &inner, out)?;
             self.charge_bytes((out.text.len() - before) as u64)?;
         }
         Ok(())
     }
 
     /// The value of one of the original's templates.
-    pub(super) fn action(&self, action: &Action, place: Place, at: &Span) -> Result<Value> {
-        let (name, default, quoted) = match action {
+    pub(super) fn action(&self, site: &Site) -> Result<Value> {
+        let at = &site.span;
+        let (name, default, quoted) = match &site.action {
             Action::Text(text) => return Ok(Value::string(text.as_str())),
             Action::Unsupported => return Err(Diagnostic::consequence().into()),
             Action::Env { name, default, quoted } => (name, default, quoted),
@@ -119,7 +150,7 @@ impl Evaluator<'_> {
                 return Err(not_set(name, &or).at(at.clone()).into());
             }
         };
-        if place != Place::Bare || *quoted {
+        if site.place != Place::Bare || *quoted {
             return Ok(value);
         }
         bare(&value).ok_or_else(|| {
@@ -159,6 +190,20 @@ fn no_text(value: &Value, at: Span) -> Diagnostic {
         Kind::Null => error.help("give it a value, or use `coalesce(value, \"\")`"),
         _ => error.help("use `join(\", \", list)` or `jsonencode(value)`"),
     }
+}
+
+/// Takes up to `indent` blanks from the beginning of each line but the first, which goes on from
+/// what stands before it.
+fn dedent(text: &str, indent: usize) -> Cow<'_, str> {
+    if indent == 0 {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        out.push_str(if i == 0 { line } else { &line[blanks.min(indent)..] });
+    }
+    out.into()
 }
 
 fn strips_before(element: &Element) -> bool {

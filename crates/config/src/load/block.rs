@@ -121,10 +121,12 @@ pub(super) fn load(
 
 /// Exactly one of the three.
 fn source(block: &Block, fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Source> {
-    let given: Vec<(&str, &Attribute)> =
+    let mut given: Vec<(&str, &Attribute)> =
         SOURCES.iter().filter_map(|s| Some((*s, fields.setting_of(s)?))).collect();
+    given.sort_by_key(|(_, a)| a.key.span().map(|s| s.start));
     let kind = block.ident.as_str();
     match given.as_slice() {
+        [] if fields.misspelt(&SOURCES) => None,
         [] => {
             reader.errors.push(
                 Diagnostic::error(format!("this {kind} does not say which provider it is"))

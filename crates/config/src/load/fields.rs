@@ -20,9 +20,12 @@ pub(super) struct Shape {
 }
 
 /// What stands in a body.
+#[derive(Default)]
 pub(super) struct Fields<'b> {
     settings: BTreeMap<&'static str, &'b Attribute>,
     blocks: BTreeMap<&'static str, Vec<&'b Block>>,
+    /// What unknown names were probably meant to be.
+    misspelt: Vec<&'static str>,
 }
 
 /// Words that mean nothing yet, so that they can mean something later.
@@ -30,7 +33,7 @@ const RESERVED: [&str; 4] = ["module", "for_each", "count", "dynamic"];
 
 impl<'b> Fields<'b> {
     pub(super) fn read(body: &'b Body, shape: &Shape, errors: &mut Vec<Diagnostic>) -> Self {
-        let mut fields = Self { settings: BTreeMap::new(), blocks: BTreeMap::new() };
+        let mut fields = Self::default();
         for structure in body.iter() {
             match structure {
                 Structure::Attribute(a) => fields.setting(a, shape, errors),
@@ -48,6 +51,17 @@ impl<'b> Fields<'b> {
         self.blocks.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether one of these names is there, wrongly written: then it is not missing as well.
+    pub(super) fn misspelt(&self, names: &[&str]) -> bool {
+        self.misspelt.iter().any(|m| names.contains(m))
+    }
+
+    fn unknown(&mut self, written: &str, kind: &str, at: Span, shape: &Shape) -> Diagnostic {
+        let names = shape.settings.iter().chain(shape.blocks).copied();
+        self.misspelt.extend(suggest::nearest(written, names));
+        unknown(written, kind, at, shape)
+    }
+
     fn setting(&mut self, a: &'b Attribute, shape: &Shape, errors: &mut Vec<Diagnostic>) {
         let written = a.key.as_str();
         let at = a.key.span().unwrap_or_default();
@@ -57,6 +71,7 @@ impl<'b> Fields<'b> {
                 errors.push(Diagnostic::error(what).at(at));
             }
         } else if let Some(name) = known(written, shape.blocks) {
+            self.misspelt.push(name);
             errors.push(
                 Diagnostic::error(format!("`{name}` is a block"))
                     .at(at)
@@ -64,7 +79,7 @@ impl<'b> Fields<'b> {
                     .help(format!("write `{name} {{ … }}`")),
             );
         } else {
-            errors.push(unknown(written, "setting", at, shape));
+            errors.push(self.unknown(written, "setting", at, shape));
         }
     }
 
@@ -73,13 +88,14 @@ impl<'b> Fields<'b> {
         if let Some(name) = known(written, shape.blocks) {
             self.blocks.entry(name).or_default().push(b);
         } else if let Some(name) = known(written, shape.settings) {
+            self.misspelt.push(name);
             errors.push(
                 Diagnostic::error(format!("`{name}` is a setting, not a block"))
                     .at(header(b))
                     .help(format!("write `{name} = …`")),
             );
         } else {
-            errors.push(unknown(written, "block", header(b), shape));
+            errors.push(self.unknown(written, "block", header(b), shape));
         }
     }
 }

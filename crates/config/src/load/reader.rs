@@ -163,7 +163,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let name = attribute.key.as_str();
         let mut error = Diagnostic::error(format!("`{name}` cannot be {written}"))
             .at(span(&attribute.value))
-            .help(format!("it can be {}", suggest::list(known())));
+            .help(format!("it can be {}", suggest::either(known())));
         if !value.sensitive
             && let Some(near) = suggest::did_you_mean(&text, known())
         {

@@ -85,7 +85,7 @@ pub(super) fn load(
     let transforms = role(Role::Transform, name, &fields, &mut reader, loaded);
     let outputs = role(Role::Output, name, &fields, &mut reader, loaded);
     for (kind, none) in [("input", inputs.is_none()), ("output", outputs.is_none())] {
-        if none && fields.blocks(kind).is_empty() {
+        if none && !fields.misspelt(&[kind]) {
             reader.errors.push(
                 Diagnostic::error(format!("the task `{name}` has no {kind}"))
                     .at(header(block))

@@ -70,8 +70,8 @@ impl Site {
 }
 
 /// The templates by the place of the name that stands for them.
-pub(crate) fn by_place(sites: Vec<Site>) -> HashMap<usize, (Action, Place)> {
-    sites.into_iter().map(|s| (s.name_at(), (s.action, s.place))).collect()
+pub(crate) fn by_place(sites: Vec<Site>) -> HashMap<usize, Site> {
+    sites.into_iter().map(|s| (s.name_at(), s)).collect()
 }
 
 /// The template that begins at `at`, if what begins there is one.

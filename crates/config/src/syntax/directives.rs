@@ -17,10 +17,7 @@ pub(super) fn check(text: &str, token: &Token) -> Option<Diagnostic> {
             ("if" | "for", _) => open.push((word, at)),
             ("else", Some("if")) => {}
             ("endif", Some("if")) | ("endfor", Some("for")) => drop(open.pop()),
-            ("else" | "endif" | "endfor", _) => {
-                let what = format!("`%{{ {word} }}` closes nothing");
-                return Some(Diagnostic::error(what).at(at).detail("nothing of its kind is open"));
-            }
+            ("else" | "endif" | "endfor", _) => return Some(misplaced(word, at, open.pop())),
             ("", _) => return Some(Diagnostic::error("a template directive is empty").at(at)),
             _ => return Some(unknown(word, at)),
         }
@@ -32,6 +29,17 @@ pub(super) fn check(text: &str, token: &Token) -> Option<Diagnostic> {
             .detail("this is not closed")
             .help(format!("write `%{{ end{word} }}` where it ends")),
     )
+}
+
+fn misplaced(word: &str, at: Span, open: Option<(&str, Span)>) -> Diagnostic {
+    let error = Diagnostic::error(format!("`%{{ {word} }}` does not fit here")).at(at);
+    match open {
+        Some((outer, place)) => {
+            let wanted = format!("`%{{ end{outer} }}` must come first");
+            error.detail(wanted).related(place, "this is still open")
+        }
+        None => error.detail("nothing of its kind is open"),
+    }
 }
 
 fn unknown(word: &str, at: Span) -> Diagnostic {

@@ -70,7 +70,7 @@ pub(super) fn of_parser(
         return match kind {
             Some(TokenKind::Newline) | None => d("a value is missing".into())
                 .detail("a value must stand before the end of the line"),
-            _ => unexpected("a value"),
+            _ => unexpected("a value").help("a text stands in double quotes: `\"…\"`"),
         };
     }
     if message.contains("newline or eof") || message.contains("eof") {

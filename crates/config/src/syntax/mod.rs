@@ -12,14 +12,14 @@ use hcl_edit::structure::Body;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
-use action::{Action, Place};
+use action::Site;
 use lexer::Lexed;
 
 /// A file's tree. Spans in it are those of the file.
 pub(crate) struct Parsed {
     pub(crate) body: Body,
     /// The templates of the original, by the place of the name `_` that stands for each.
-    pub(crate) actions: HashMap<usize, (Action, Place)>,
+    pub(crate) actions: HashMap<usize, Site>,
     /// Templates that are not understood: the tree is usable, the file is not.
     pub(crate) errors: Vec<Diagnostic>,
 }

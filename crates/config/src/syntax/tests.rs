@@ -78,7 +78,7 @@ fn each_syntax_error_is_told_in_plain_words() {
         ("a = 'x'\n", "a string stands in double quotes"),
         ("a = \"\\q\"\n", "unknown escape in a string"),
         ("a = \"%{ if true }x\"\n", "`%{ if }` has no `%{ endif }`"),
-        ("a = \"%{ for x in y }%{ endif }\"\n", "`%{ endif }` closes nothing"),
+        ("a = \"%{ for x in y }%{ endif }\"\n", "`%{ endif }` does not fit here"),
         ("a = \"%{ while true }x%{ endwhile }\"\n", "there is no template directive `while`"),
         ("a = \"%{ }\"\n", "a template directive is empty"),
         ("b { x = 1, y = 2 }\n", "expected the end of the block, found `,`"),
