@@ -97,7 +97,10 @@ async fn provider(
         Declared::V2(Some(description)) => (Protocol::V2, Some(*description)),
         Declared::V2(None) => match ask().await {
             Ok(description) => (Protocol::V2, Some(description)),
-            Err(DescribeError::Refused(..)) => (Protocol::V2, None),
+            Err(error @ DescribeError::Refused(..)) => {
+                tracing::warn!("{error}: nothing is known of its settings and what it promises");
+                (Protocol::V2, None)
+            }
             Err(error) => return Err(asked_in_vain(&error)),
         },
         Declared::Ask => match ask().await {
@@ -114,6 +117,7 @@ async fn provider(
 fn asked_in_vain(error: &DescribeError) -> Box<Diagnostic> {
     Box::new(
         Diagnostic::error(error.to_string())
+            .help("a version-2 provider prints its description when it is called with `describe`, or has it in a file beside it: PROGRAM.json")
             .help("where it speaks version 1, write `protocol = 1` in its block"),
     )
 }
