@@ -161,6 +161,7 @@ impl Call<'_> {
                 config,
                 checkpoint: PartitionStates::new(),
                 state: None,
+                adopt: Default::default(),
                 inputs: self.request.inputs.clone(),
                 commit_within_ms: None,
                 dead_letter: false,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dstream_protocol::{PartitionStates, Ready};
+use dstream_protocol::{Json, PartitionStates, Ready, SourceStates};
 use dstream_task::Source;
 
 use crate::failure::{Failure, FailureKind};
@@ -55,8 +55,19 @@ pub(crate) fn adopt_destination(
     output: &Member,
     ready: &Ready,
 ) -> Result<(), Failure> {
+    for (name, states) in set_by_hand(state) {
+        let held = ready.checkpoint.get(&name).cloned().unwrap_or_default();
+        if !same(&held, &states) {
+            let message =
+                format!("it did not take over the checkpoint of `{name}` that was set by hand");
+            return Err(mismatch(output, message).help(format!(
+                "to fill the destination again from the beginning: `dstream state rm {task}`"
+            )));
+        }
+    }
     let known = |name: &String| inputs.iter().any(|i| i.block.name == *name);
-    if let Some(stranger) = ready.checkpoint.keys().find(|name| !known(name)) {
+    let holds = |(name, states): &(&String, &PartitionStates)| !states.is_empty() && !known(name);
+    if let Some((stranger, _)) = ready.checkpoint.iter().find(holds) {
         let names: Vec<_> = inputs.iter().map(|i| format!("`{}`", i.block.name)).collect();
         let message = format!(
             "its destination holds a checkpoint of an input `{stranger}`, which this task does not have (it has {})",
@@ -66,7 +77,7 @@ pub(crate) fn adopt_destination(
             "give the input its old name back, or forget its checkpoint: `dstream state rm {task} --input {stranger}`"
         )));
     }
-    let moved = state.inputs.values().any(|i| !i.checkpoint.is_empty());
+    let moved = state.inputs.values().any(|i| !i.checkpoint.is_empty() && !i.by_hand);
     if ready.checkpoint.is_empty() && ready.previous.is_none() && moved {
         let message = "its destination knows nothing of this task, though its inputs have moved on";
         return Err(mismatch(output, message)
@@ -93,6 +104,24 @@ pub(crate) fn note_output(state: &mut TaskState, member: &Member, ready: &Ready)
     let output = state.outputs.entry(member.block.name.clone()).or_default();
     output.provider = identity(&member.block.source);
     output.fingerprint = ready.fingerprint.clone();
+}
+
+/// What a person has set or forgotten since the last run.
+pub(crate) fn set_by_hand(state: &TaskState) -> SourceStates {
+    let inputs = state.inputs.iter().filter(|(_, input)| input.by_hand);
+    inputs.map(|(name, input)| (name.clone(), input.checkpoint.clone())).collect()
+}
+
+/// Every output has heard of it. Says whether there was anything to hear.
+pub(crate) fn done_by_hand(state: &mut TaskState) -> bool {
+    let any = state.inputs.values().any(|input| input.by_hand);
+    state.inputs.values_mut().for_each(|input| input.by_hand = false);
+    any
+}
+
+fn same(a: &PartitionStates, b: &PartitionStates) -> bool {
+    let value = |json: &Json| serde_json::from_str::<serde_json::Value>(json.get()).ok();
+    a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| value(v) == value(w)))
 }
 
 /// The checkpoint of every input.
@@ -228,6 +257,27 @@ mod tests {
         let strange = Ready { checkpoint: [("old".to_owned(), states("2"))].into(), ..ahead };
         assert!(adopt(&strange).unwrap_err().contains("`old`"));
         assert!(adopt(&Ready::default()).unwrap_err().contains("knows nothing"));
+    }
+
+    #[test]
+    fn a_checkpoint_set_by_hand_counts_once_the_destination_has_taken_it_over() {
+        let mut state = TaskState::new("t");
+        let by_hand =
+            InputState { checkpoint: states("4"), by_hand: true, ..InputState::default() };
+        state.inputs.insert("in".into(), by_hand);
+        let inputs = [member(Role::Input, "in")];
+        let out = member(Role::Output, "out");
+        let held = |value: &str| Ready {
+            checkpoint: [("in".to_owned(), states(value))].into(),
+            previous: mark(1, 2),
+            ..Ready::default()
+        };
+        assert_eq!(set_by_hand(&state)["in"][""].get(), "4");
+        let refused = adopt_destination("t", &mut state, &inputs, &out, &held("9")).unwrap_err();
+        assert!(refused.message.contains("set by hand"), "{refused}");
+        adopt_destination("t", &mut state, &inputs, &out, &held("4")).unwrap();
+        assert!(done_by_hand(&mut state) && !done_by_hand(&mut state));
+        assert!(set_by_hand(&state).is_empty());
     }
 
     #[test]

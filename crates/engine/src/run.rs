@@ -124,6 +124,11 @@ type Prepared = (Arc<dyn StateHandle>, TaskState, Spawner);
 /// Takes the task's state, and gives the task its identity before any provider hears of it.
 async fn prepare(request: &RunRequest) -> Result<Prepared, Outcome> {
     check_guarantee(&request.task, &request.route).map_err(Outcome::Failed)?;
+    if !request.route.outputs.iter().any(|output| output.block.critical) {
+        let message = "no output is critical, so nothing would say when an envelope is safe";
+        let failure = Failure::new(FailureKind::Guarantee, message);
+        return Err(Outcome::Failed(failure.help("take `critical = false` out of one output")));
+    }
     let failed = |message: String| Outcome::Failed(Failure::new(FailureKind::State, message));
     let store = request.state.clone();
     let name = request.task.name.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::control::{Json, PartitionStates};
+use crate::control::{Json, PartitionStates, SourceStates};
 
 /// What a provider is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +111,11 @@ pub struct Command {
     /// For an output: what it gave as `state` with the last `@committed` that the host saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Json>,
+    /// For a transactional output: inputs whose checkpoint a person has set or forgotten. What the
+    /// destination holds of such an input is replaced by this, in the transaction that claims the
+    /// epoch, before `ready`.
+    #[serde(default, skip_serializing_if = "SourceStates::is_empty")]
+    pub adopt: SourceStates,
     /// For an output: the names of the task's inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<String>,

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use dstream_protocol::{Command, CommandV1, Operation, PartitionStates, Role, VERSION};
+use dstream_protocol::{
+    Command, CommandV1, Operation, PartitionStates, Role, SourceStates, VERSION,
+};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, watch};
@@ -16,6 +18,7 @@ use crate::relay::listen::listen;
 use crate::resume;
 use crate::route::{Member, Route};
 use crate::run::{Runner, check_guarantee};
+use crate::saver;
 use crate::startup::{self, Launch, Live};
 use crate::state::TaskState;
 
@@ -52,6 +55,11 @@ pub(super) async fn launch(
         let ready = &lives[output].ready;
         let member = &route.outputs[output];
         resume::adopt_destination(task, &mut book, &route.inputs, member, ready)?;
+    }
+    if resume::done_by_hand(&mut book) {
+        // Saved before anything flows: a second time would take back what is committed from here.
+        saver::stamp(&mut book);
+        saver::write(runner.handle.clone(), None, book.clone()).await?;
     }
     let (hub, signals, replies) = make_hub(runner, &route, lives, book);
     let mut listeners = tokio::task::JoinSet::new();
@@ -175,6 +183,10 @@ fn command(runner: &Runner, member: &Member, state: &TaskState) -> Result<String
             config,
             checkpoint: input.map_or_else(PartitionStates::new, |i| i.checkpoint.clone()),
             state: output.and_then(|o| o.state.clone()),
+            adopt: match member.role {
+                Role::Output => resume::set_by_hand(state),
+                _ => SourceStates::new(),
+            },
             inputs: task.inputs.iter().map(|i| i.name.clone()).collect(),
             commit_within_ms: (member.role == Role::Output).then_some(commit_within),
             dead_letter: task.dead_letter.is_some(),

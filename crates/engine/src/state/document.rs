@@ -61,6 +61,10 @@ pub struct InputState {
     /// The last checkpoint that every critical output has committed.
     #[serde(default)]
     pub checkpoint: PartitionStates,
+    /// A person has set or forgotten the checkpoint: it also replaces the copy that a destination
+    /// keeps, at the next start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// What an output gave.
