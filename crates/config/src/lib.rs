@@ -4,6 +4,30 @@
 //! apart, and the place of every value, so that a later error (a provider's too) can point at its
 //! line. Everything that is wrong is said at once, as [`Diagnostics`].
 //!
+//! ```
+//! use dstream_config::{Inputs, SourceFile, parse};
+//!
+//! let text = r#"
+//! task "orders" {
+//!   input {
+//!     provider = "csv"
+//!     config {
+//!       path = "${env("ORDERS")}/orders.csv"
+//!     }
+//!   }
+//!   output {
+//!     provider = "console"
+//!   }
+//! }
+//! "#;
+//! let inputs = Inputs::new(|name| (name == "ORDERS").then(|| "/srv".to_owned()));
+//! let loaded = parse(SourceFile::new("dstream.hcl", text), &inputs)?;
+//! let config = &loaded.task("orders")?.inputs[0].config;
+//! assert_eq!(config["path"]["$secret"], "orders/input/config.path");
+//! assert_eq!(loaded.secrets.resolve(config)?["path"], "/srv/orders.csv");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Reading order:
 //! - [`Inputs`]: what comes from outside: variables, the environment. Nothing is read from the
 //!   process.

@@ -78,14 +78,14 @@ impl Loaded {
     ///
     /// # Errors
     /// There is none, or it is incomplete; the diagnostic says which tasks there are.
-    pub fn task(&self, name: &str) -> Result<&Task, Diagnostic> {
+    pub fn task(&self, name: &str) -> Result<&Task, Box<Diagnostic>> {
         if let Some(task) = self.tasks.iter().find(|t| t.name == name) {
             return Ok(task);
         }
         if let Some((_, missing)) = self.incomplete.iter().find(|(n, _)| n == name)
             && let Some(first) = missing.first()
         {
-            return Err(first.clone());
+            return Err(first.clone().into());
         }
         let names = || {
             let complete = self.tasks.iter().map(|t| t.name.as_str());
@@ -94,11 +94,12 @@ impl Loaded {
         let file = self.file.name();
         let error = Diagnostic::error(format!("there is no task `{name}` in {file}"))
             .maybe_help(suggest::did_you_mean(name, names()));
-        Err(if names().next().is_none() {
-            error.help("the file has no tasks; add `task \"<name>\" { … }`")
+        let help = if names().next().is_none() {
+            "the file has no tasks; add `task \"<name>\" { … }`".to_owned()
         } else {
-            error.help(format!("the tasks are {}", suggest::list(names())))
-        })
+            format!("the tasks are {}", suggest::list(names()))
+        };
+        Err(error.help(help).into())
     }
 
     /// Where a value of a block's `config` is written. The path is such as `tables[1]` or

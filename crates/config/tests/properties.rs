@@ -1,5 +1,7 @@
 //! What must hold for any text: no panic, and formatting that only moves white space.
 
+#![allow(clippy::unwrap_used)] // a test may
+
 use std::path::Path;
 
 use dstream_config::{Inputs, SourceFile, format, parse};
@@ -151,7 +153,7 @@ fn check(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_mutated_file_never_panics_and_formats_to_the_same_meaning(text in mutated()) {

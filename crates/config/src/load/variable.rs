@@ -8,7 +8,7 @@ use super::fields::{Fields, Shape};
 use super::header;
 use super::reader::Reader;
 use super::var_file::Given;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Result};
 use crate::eval::{Context, Evaluator, Scope, span};
 use crate::inputs::Select;
 use crate::loaded::{Loaded, VariableInfo};
@@ -34,8 +34,6 @@ struct Declared {
     sensitive: bool,
     at: crate::source::Span,
 }
-
-type Outcome = std::result::Result<Value, Diagnostic>;
 
 pub(super) fn load<'a>(
     file: &Fields<'a>,
@@ -104,15 +102,15 @@ fn one(
             }
             outcome
         }
-        None => Err(Diagnostic::consequence()),
+        None => Err(Diagnostic::consequence().into()),
     };
     if let Err(error) = &outcome
         && !(evaluator.inputs.select == Select::Nothing && is_missing(error))
     {
-        found.push(error.clone());
+        found.push(*error.clone());
     }
     errors.append(&mut found);
-    evaluator.variables.insert(name, outcome);
+    evaluator.variables.insert(name, outcome.map_err(|e| *e));
 }
 
 fn is_missing(error: &Diagnostic) -> bool {
@@ -177,7 +175,7 @@ fn written(expr: &Expression, file: &SourceFile) -> String {
 }
 
 /// Command line, then file, then environment, then default.
-fn value_of(declared: &Declared, given: &Given, evaluator: &Evaluator<'_>) -> Outcome {
+fn value_of(declared: &Declared, given: &Given, evaluator: &Evaluator<'_>) -> Result<Value> {
     let name = &declared.name;
     let inputs = evaluator.inputs;
     let env_name = format!("DSTREAM_VAR_{name}");
@@ -191,7 +189,7 @@ fn value_of(declared: &Declared, given: &Given, evaluator: &Evaluator<'_>) -> Ou
     } else if let Some(default) = &declared.default {
         return Ok(default.clone().tainted(declared.sensitive));
     } else {
-        return Err(missing(declared));
+        return Err(missing(declared).into());
     };
     let converted = declared.of.convert(value).map_err(|m| {
         Diagnostic::error(format!("the value of the variable `{name}` does not fit its type"))
@@ -217,7 +215,12 @@ fn missing(declared: &Declared) -> Diagnostic {
 }
 
 /// A text is the value itself for simple types, and an expression for the others.
-fn of_text(text: &str, from: &str, declared: &Declared, evaluator: &Evaluator<'_>) -> Outcome {
+fn of_text(
+    text: &str,
+    from: &str,
+    declared: &Declared,
+    evaluator: &Evaluator<'_>,
+) -> Result<Value> {
     if declared.of.takes_text() {
         return Ok(Value::string(text));
     }
@@ -231,7 +234,7 @@ fn of_text(text: &str, from: &str, declared: &Declared, evaluator: &Evaluator<'_
     let expr: Expression = text.parse().map_err(|_| wrong())?;
     let scope = Scope::new(Context::Constant("the value of a variable"));
     // The error's place is in another text.
-    evaluator.eval(&expr, &scope).map_err(|e| wrong().help(e.summary))
+    evaluator.eval(&expr, &scope).map_err(|e| wrong().help(e.summary).into())
 }
 
 fn validate(

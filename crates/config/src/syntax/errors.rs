@@ -3,27 +3,24 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::directives;
-use super::lexer::{Problem, Token, TokenKind};
+use super::lexer::{Token, TokenKind, Unclosed};
 
 /// Of what the lexer could not read.
-pub(super) fn of_lexer(problem: &Problem) -> Diagnostic {
+pub(super) fn of_lexer(problem: &Unclosed) -> Diagnostic {
     match problem {
-        Problem::UnclosedString(span) => Diagnostic::error("this string is not closed")
+        Unclosed::String(span) => Diagnostic::error("this string is not closed")
             .at(span.clone())
             .detail("no second `\"` on this line")
             .help("for a text of several lines use a heredoc: `<<EOT`, the lines, `EOT`"),
-        Problem::UnclosedTemplate(span) => Diagnostic::error("this template is not closed")
+        Unclosed::Template(span) => Diagnostic::error("this template is not closed")
             .at(span.clone())
             .detail("no `}` belongs to it")
             .help("for a literal `${` write `$${`, for a literal `%{` write `%%{`"),
-        Problem::UnclosedHeredoc(span, delimiter) => {
-            Diagnostic::error("this heredoc is not closed")
-                .at(span.clone())
-                .detail(format!("no line below it begins with `{delimiter}`"))
-                .help(format!("end it with a line that holds only `{delimiter}`"))
-        }
-        Problem::UnclosedComment(span) => Diagnostic::error("this comment is not closed")
+        Unclosed::Heredoc(span, delimiter) => Diagnostic::error("this heredoc is not closed")
+            .at(span.clone())
+            .detail(format!("no line below it begins with `{delimiter}`"))
+            .help(format!("end it with a line that holds only `{delimiter}`")),
+        Unclosed::Comment(span) => Diagnostic::error("this comment is not closed")
             .at(span.clone())
             .detail("no `*/` belongs to it"),
     }
@@ -59,9 +56,6 @@ pub(super) fn of_parser(
             .detail("after this backslash")
             .help("the escapes are `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\uXXXX`, `\\UXXXXXXXX`")
             .help("for a backslash itself write `\\\\`");
-    }
-    if let Some(found) = tokens.iter().find_map(|t| directives::check(text, t)) {
-        return found;
     }
     if found == "`'`" || error.line().contains(" '") && message.contains("expression") {
         return d("a string stands in double quotes".into()).help("write `\"…\"` for `'…'`");

@@ -32,17 +32,17 @@ pub(crate) enum TokenKind {
     Action,
 }
 
-/// What cannot be read at all.
+/// What is opened and not closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Problem {
+pub(crate) enum Unclosed {
     /// A `"` without its second one on the line.
-    UnclosedString(Span),
+    String(Span),
     /// `${` or `%{` without `}`.
-    UnclosedTemplate(Span),
+    Template(Span),
     /// `<<EOT` without a line `EOT`.
-    UnclosedHeredoc(Span, String),
+    Heredoc(Span, String),
     /// `/*` without `*/`.
-    UnclosedComment(Span),
+    Comment(Span),
 }
 
 /// The tokens; together their spans are the whole text.
@@ -50,7 +50,7 @@ pub(crate) enum Problem {
 pub(crate) struct Lexed {
     pub(crate) tokens: Vec<Token>,
     pub(crate) actions: Vec<Site>,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Unclosed>,
 }
 
 /// Cuts a text into tokens.
@@ -146,9 +146,10 @@ impl Lexer<'_> {
 
     fn block_comment(&mut self) -> TokenKind {
         let rest = self.rest();
-        let length = rest.find("*/").map_or(rest.len(), |i| i + 2);
-        if length == rest.len() && !rest.ends_with("*/") {
-            self.out.problems.push(Problem::UnclosedComment(self.at..self.at + 2));
+        let closed = rest[2..].find("*/");
+        let length = closed.map_or(rest.len(), |i| i + 4);
+        if closed.is_none() {
+            self.out.problems.push(Unclosed::Comment(self.at..self.at + 2));
         }
         self.take(length, TokenKind::BlockComment)
     }
@@ -193,7 +194,7 @@ impl Lexer<'_> {
             }
             if self.at >= self.text.len() {
                 let place = start..start + intro;
-                self.out.problems.push(Problem::UnclosedHeredoc(place, delimiter));
+                self.out.problems.push(Unclosed::Heredoc(place, delimiter));
                 return TokenKind::Heredoc;
             }
         }
@@ -253,10 +254,10 @@ impl Lexer<'_> {
             Some(Inside::String(start)) => {
                 let text = &self.text[*start..self.at];
                 let place = *start..*start + text.trim_end().len();
-                self.out.problems.push(Problem::UnclosedString(place));
+                self.out.problems.push(Unclosed::String(place));
             }
             Some(Inside::Template(start, _)) => {
-                self.out.problems.push(Problem::UnclosedTemplate(*start..*start + 2));
+                self.out.problems.push(Unclosed::Template(*start..*start + 2));
             }
             None => {}
         }
@@ -287,8 +288,8 @@ fn template_step(rest: &str) -> usize {
     if rest.starts_with('#') || rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
     }
-    if rest.starts_with("/*") {
-        return rest.find("*/").map_or(rest.len(), |i| i + 2);
+    if let Some(comment) = rest.strip_prefix("/*") {
+        return comment.find("*/").map_or(rest.len(), |i| i + 4);
     }
     rest.chars().next().map_or(0, char::len_utf8)
 }
@@ -300,10 +301,9 @@ fn heredoc_marker(rest: &str) -> Option<(usize, &str)> {
     let length = after.find(|c| !is_ident(c)).unwrap_or(after.len());
     let delimiter = &after[..length];
     let tail = &after[length..];
-    let newline = if tail.starts_with("\r\n") { 2 } else { 1 };
-    let valid =
-        delimiter.starts_with(is_ident_start) && tail[..newline.min(tail.len())].ends_with('\n');
-    valid.then(|| (rest.len() - tail.len() + newline, delimiter))
+    let newline = ["\n", "\r\n"].into_iter().find(|n| tail.starts_with(n))?;
+    let valid = delimiter.starts_with(is_ident_start);
+    valid.then(|| (rest.len() - tail.len() + newline.len(), delimiter))
 }
 
 pub(crate) fn is_ident_start(c: char) -> bool {

@@ -37,6 +37,11 @@ pub(crate) fn parse(file: &SourceFile) -> Result<Parsed, Vec<Diagnostic>> {
         let broken = lexed.problems.iter().map(errors::of_lexer);
         return Err(broken.chain(errors).collect());
     }
+    // Before the parser: within a directive that is not closed it reads past the end of a heredoc.
+    let directives = lexed.tokens.iter().find_map(|t| directives::check(text, t));
+    if let Some(found) = directives {
+        return Err(std::iter::once(found).chain(errors).collect());
+    }
     match hcl_edit::parser::parse_body(&mask(text, &lexed)) {
         Ok(body) => Ok(Parsed { body, actions: action::by_place(lexed.actions), errors }),
         Err(error) => {

@@ -31,7 +31,7 @@ pub(super) fn extent(rest: &str) -> Option<(usize, &str)> {
         at += match c {
             '"' => quoted(&inner[at..])?.0,
             '`' => inner[at + 1..].find('`')? + 2,
-            '/' if inner[at..].starts_with("/*") => inner[at..].find("*/")? + 2,
+            '/' if inner[at..].starts_with("/*") => inner[at + 2..].find("*/")? + 4,
             '\n' => return None,
             c => c.len_utf8(),
         };
