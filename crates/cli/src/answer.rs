@@ -1,6 +1,6 @@
 //! What a command answers: a text for people and a document for programs.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use crate::exit::Exit;
 
@@ -12,18 +12,15 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) struct Answer {
     /// For people; no newline at the end. Empty: nothing is printed.
     pub(crate) text: String,
-    /// For `--json`; `None`: the command has printed its lines already.
-    pub(crate) json: Option<Map<String, Value>>,
+    /// For `--json`: an object. `None`: the command has printed its lines already.
+    pub(crate) json: Option<String>,
     pub(crate) exit: Exit,
 }
 
 impl Answer {
-    /// `document` must be an object.
-    pub(crate) fn new(text: impl Into<String>, document: Value) -> Self {
-        let json = match document {
-            Value::Object(map) => map,
-            other => Map::from_iter([("value".to_owned(), other)]),
-        };
+    /// `document` must serialise as an object. Raw JSON in it stays as it is, byte for byte.
+    pub(crate) fn new(text: impl Into<String>, document: impl Serialize) -> Self {
+        let json = serde_json::to_string(&document).unwrap_or_else(|_| "{}".to_owned());
         Self { text: text.into(), json: Some(json), exit: Exit::Done }
     }
 
@@ -38,14 +35,23 @@ impl Answer {
     }
 }
 
-/// The document as it is printed: version and command first.
-pub(crate) fn document(command: &str, fields: Map<String, Value>) -> String {
-    #[derive(serde::Serialize)]
-    struct Document<'a> {
-        v: u32,
-        command: &'a str,
-        #[serde(flatten)]
-        fields: Map<String, Value>,
+/// The document as it is printed: version and command before the fields of `object`.
+pub(crate) fn document(command: &str, object: &str) -> String {
+    let fields = object.strip_prefix('{').unwrap_or("}");
+    let comma = if fields == "}" { "" } else { "," };
+    format!("{{\"v\":{VERSION},\"command\":\"{command}\"{comma}{fields}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_begins_with_its_version_and_command_and_keeps_raw_json_as_it_is() {
+        assert_eq!(document("list", "{}"), r#"{"v":1,"command":"list"}"#);
+        let raw = serde_json::value::RawValue::from_string("2.50".into()).unwrap();
+        let answer = Answer::new("", std::collections::BTreeMap::from([("n", raw)]));
+        let json = answer.json.unwrap();
+        assert_eq!(document("x y", &json), r#"{"v":1,"command":"x y","n":2.50}"#);
     }
-    serde_json::to_string(&Document { v: VERSION, command, fields }).unwrap_or_default()
 }

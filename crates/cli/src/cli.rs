@@ -11,7 +11,7 @@ use crate::commands::{
 
 /// Terraform for data streaming: say where data comes from and where it goes, and run it.
 #[derive(Debug, Parser)]
-#[command(name = "dstream", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "dstream", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -30,7 +30,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, value_enum, value_name = "LEVEL", default_value = "info")]
     #[arg(env = "DSTREAM_LOG_LEVEL", hide_env_values = true, ignore_case = true)]
     pub(crate) log_level: LogLevel,
-    /// How it is logged; providers are told too.
+    /// How it is logged, a line for people or a JSON object a line; providers are told too.
     #[arg(long, short = 'f', global = true, value_enum, value_name = "FORMAT")]
     #[arg(default_value = "text", env = "DSTREAM_LOG_FORMAT", hide_env_values = true)]
     pub(crate) log_format: LogFormat,
@@ -59,9 +59,7 @@ pub(crate) enum LogLevel {
 /// How it is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// A line for people.
     Text,
-    /// A JSON object a line.
     Json,
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dstream_config::Inputs;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
 use crate::cli::{Global, LogFormat, Vars};
@@ -51,8 +51,8 @@ impl Context {
         let exit = match result {
             Ok(answer) => {
                 match answer.json {
-                    Some(fields) if self.global.json => {
-                        self.screen.line(&answer::document(command, fields));
+                    Some(object) if self.global.json => {
+                        self.screen.line(&answer::document(command, &object));
                     }
                     _ if !self.global.json && !answer.text.is_empty() => {
                         self.screen.line(&answer.text);
@@ -73,8 +73,8 @@ impl Context {
     /// Says why a command cannot do what it was asked: text on stderr, or a document on stdout.
     pub(crate) fn refuse(&self, command: &str, problem: &Problem) {
         if self.global.json {
-            let fields = Map::from_iter([("error".to_owned(), problem.to_json())]);
-            self.screen.line(&answer::document(command, fields));
+            let object = json!({ "error": problem.to_json() }).to_string();
+            self.screen.line(&answer::document(command, &object));
         } else {
             self.screen.error(&problem.render(self.screen.color_err));
         }

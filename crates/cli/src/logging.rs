@@ -124,6 +124,8 @@ impl Visit for Fields {
             "message" => self.message = value.to_owned(),
             "task" => self.task = value.to_owned(),
             "provider" => self.provider = value.to_owned(),
+            // For programs, which read the JSON lines.
+            "pid" => {}
             name => self.rest.push_str(&format!("  {name}={value}")),
         }
     }

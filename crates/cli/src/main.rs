@@ -3,15 +3,17 @@
 //! Reading order:
 //! - `cli`: every command and flag
 //! - `context`, `project`: what a command gets: flags, the loaded task file, where things are
-//! - `resolve`: blocks become programs, checked against what their providers say of themselves
+//! - `resolve`, `check`: blocks become programs, checked against what their providers say of themselves
 //! - `commands`: one file each; a command gives an [`answer::Answer`] and prints nothing itself
 //! - `report`: what is shown while tasks run
-//! - `problem`, `exit`: how a command fails
+//! - `problem`, `diagnostics`, `exit`: how a command fails
 
 mod answer;
+mod check;
 mod cli;
 mod commands;
 mod context;
+mod diagnostics;
 mod exit;
 mod lifecycle;
 mod logging;

@@ -1,12 +1,13 @@
 //! Blocks become programs, checked against what their providers say of themselves.
 
-use dstream_config::{Diagnostic, check_against_schema};
+use dstream_config::Diagnostic;
 use dstream_engine::describe::{DescribeError, describe_cached};
 use dstream_engine::{Member, Program, Protocol, Route};
 use dstream_protocol::{Capability, Description, Role, VERSION};
 use dstream_registry::Declared;
-use dstream_task::{Block, Source, Task};
+use dstream_task::{Block, Task};
 
+use crate::check::check;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::problem::{Problem, Result};
@@ -96,7 +97,10 @@ async fn provider(
         Declared::V2(Some(description)) => (Protocol::V2, Some(*description)),
         Declared::V2(None) => match ask().await {
             Ok(description) => (Protocol::V2, Some(description)),
-            Err(DescribeError::Refused(..)) => (Protocol::V2, None),
+            Err(error @ DescribeError::Refused(..)) => {
+                tracing::warn!("{error}: nothing is known of its settings and what it promises");
+                (Protocol::V2, None)
+            }
             Err(error) => return Err(asked_in_vain(&error)),
         },
         Declared::Ask => match ask().await {
@@ -113,6 +117,7 @@ async fn provider(
 fn asked_in_vain(error: &DescribeError) -> Box<Diagnostic> {
     Box::new(
         Diagnostic::error(error.to_string())
+            .help("a version-2 provider prints its description when it is called with `describe`, or has it in a file beside it: PROGRAM.json")
             .help("where it speaks version 1, write `protocol = 1` in its block"),
     )
 }
@@ -133,53 +138,4 @@ fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Diagno
         ))
         .help("use a version of one of them that speaks a version of the other"),
     ))
-}
-
-/// What is wrong with a block, given what its provider says of itself.
-fn check(project: &Project, task: &Task, provider: &Provider) -> Vec<Diagnostic> {
-    let Some(description) = &provider.description else { return Vec::new() };
-    let (role, block) = (provider.member.role, &provider.member.block);
-    let span = project.loaded.block_span(&task.name, role, &block.name);
-    let here = |mut diagnostic: Diagnostic| {
-        diagnostic.span = span.clone();
-        diagnostic
-    };
-    let mut found = Vec::new();
-    if !description.roles.contains(&role) {
-        let roles: Vec<&str> = description.roles.iter().map(|r| r.as_str()).collect();
-        let summary = format!("{} cannot stand in an `{role}` block", description.name);
-        let help = format!("it can stand in: {}", roles.join(", "));
-        found.push(here(Diagnostic::error(summary).help(help)));
-    }
-    found.extend(required_version(project, block, description).map(here));
-    let problems = check_against_schema(&description.config, &block.config);
-    let loaded = &project.loaded;
-    found.extend(
-        problems.iter().map(|p| loaded.config_diagnostic(&task.name, role, &block.name, p)),
-    );
-    found
-}
-
-/// `required_providers` against the version that is there.
-fn required_version(
-    project: &Project,
-    block: &Block,
-    description: &Description,
-) -> Option<Diagnostic> {
-    let Source::Name(name) = &block.source else { return None };
-    let required = project.loaded.settings.required_providers.get(name)?;
-    let condition = required.version.as_ref()?;
-    let version = semver::Version::parse(&description.version).ok();
-    if version.is_some_and(|v| condition.matches(&v)) {
-        return None;
-    }
-    let summary = format!(
-        "provider `{name}` is version {}, and {condition} is required",
-        description.version
-    );
-    Some(
-        Diagnostic::error(summary)
-            .related(required.span.clone(), "required here")
-            .help("install another version, or change `required_providers`"),
-    )
 }

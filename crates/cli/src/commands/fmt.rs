@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dstream_config::SourceFile;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -70,7 +71,7 @@ fn exit(args: &Fmt, changed: bool) -> Exit {
 }
 
 fn format(name: &str, text: &str) -> Result<String> {
-    Ok(dstream_config::format(&dstream_config::SourceFile::new(name, text))?)
+    Ok(dstream_config::format(&SourceFile::new(name, text))?)
 }
 
 /// A whole file or none: written beside it, then put in its place with its permissions.

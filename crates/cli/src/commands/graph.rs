@@ -19,7 +19,7 @@ use crate::project::{self, Project};
 pub(crate) struct Graph {
     /// The task. Default: all of them.
     task: Option<String>,
-    /// The language of the drawing.
+    /// The language of the drawing: for a terminal, for Graphviz, for Markdown.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -28,11 +28,8 @@ pub(crate) struct Graph {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// For a terminal.
     Text,
-    /// For Graphviz.
     Dot,
-    /// For Markdown.
     Mermaid,
 }
 

@@ -10,9 +10,10 @@ use super::validate::unkept;
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::{Context, value};
+use crate::diagnostics::to_json;
 use crate::exit::Exit;
 use crate::lifecycle::{ask, builders, describe, report_json};
-use crate::problem::{Problem, Result, diagnostics_json};
+use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::resolve;
 use crate::table::{Table, bold};
@@ -67,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
         "routes": value(&routes),
         "require": task.require,
         "reports": reports,
-        "diagnostics": diagnostics_json(&refused, &project.loaded.file),
+        "diagnostics": to_json(&refused, &project.loaded.file),
     });
     if refused.is_empty() {
         return Ok(Answer::new(text, document));

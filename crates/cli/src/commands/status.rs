@@ -1,21 +1,22 @@
 //! `dstream status`: what is there, and where the task stands.
 
 use clap::Args;
-use dstream_engine::state::TaskState;
-use dstream_protocol::Operation;
-use serde_json::{Value, json};
+use dstream_engine::mask::Mask;
+use dstream_engine::state::{Holder, StateStore, TaskState};
+use dstream_protocol::{Json, Operation};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::state::show_lines;
+use super::state::{masked, show_lines};
 use crate::answer::Answer;
 use crate::cli::Vars;
-use crate::context::{Context, value};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::lifecycle::{ask, builders, describe, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project, holder};
 use crate::resolve::resolve;
 use crate::table::bold;
-use dstream_engine::state::StateStore;
 
 /// Show what a task's providers report, where the task stands, and who runs it.
 #[derive(Debug, Args)]
@@ -61,15 +62,25 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
             }
         }
     }
-    let document = json!({
-        "task": task.name,
-        "state": state.as_ref().map(value),
-        "held_by": held_by.as_ref().map(value),
-        "reports": reports,
-        "failures": failed.iter().map(|p| p.to_json()).collect::<Vec<_>>(),
-    });
+    let mask = Mask::new(&project.loaded.secrets);
+    let document = Document {
+        task: &task.name,
+        state: state.as_ref().map(|s| masked(s, &mask)),
+        held_by,
+        reports,
+        failures: failed.iter().map(|p| p.to_json()).collect(),
+    };
     let exit = if failed.is_empty() { Exit::Done } else { Exit::Failed };
-    Ok(Answer::new(lines.join("\n"), document).exit(exit))
+    Ok(Answer::new(mask.apply(&lines.join("\n")), document).exit(exit))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    task: &'a str,
+    state: Option<Json>,
+    held_by: Option<Holder>,
+    reports: Vec<Value>,
+    failures: Vec<Value>,
 }
 
 fn state_lines(state: Option<&TaskState>) -> Vec<String> {

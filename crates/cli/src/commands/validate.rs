@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
+use crate::diagnostics::to_json;
 use crate::exit::Exit;
-use crate::problem::{Result, diagnostics_json};
+use crate::problem::Result;
 use crate::project::Project;
 use crate::resolve::resolve;
 
@@ -53,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &Validate) -> Result<Answer> {
         "valid": errors == 0,
         "file": file.name(),
         "tasks": tasks,
-        "diagnostics": diagnostics_json(&found, file),
+        "diagnostics": to_json(&found, file),
     });
     let exit = if errors == 0 { Exit::Done } else { Exit::Usage };
     Ok(Answer::new(parts.join("\n\n"), document).exit(exit))

@@ -31,10 +31,10 @@ impl Live {
         }
         let bars = &self.bars;
         let bar = self.tasks.entry(task.to_owned()).or_insert_with(|| {
-            let bar = bars.add(ProgressBar::new(0));
-            bar.set_prefix(task.to_owned());
-            bar.set_style(style("{prefix:.bold}  {wide_msg}"));
-            bar
+            let bar = ProgressBar::new(0)
+                .with_style(style("{prefix:.bold}  {wide_msg}"))
+                .with_prefix(task.to_owned());
+            bars.add(bar)
         });
         if let Some((done, total)) = view.fraction() {
             if bar.length() != Some(total) {

@@ -26,9 +26,10 @@ pub(crate) fn summary(task: &str, report: &RunReport, state: Option<&TaskState>)
         format!("{} in {}", bytes(t.bytes), millis(t.elapsed_ms)),
         rate(pace),
     ];
+    let rejected = format!("rejected (`dstream dlq list {task}` shows them)");
     for (n, what) in [
         (t.filtered, "filtered"),
-        (t.rejected, "rejected (`dstream dlq list` shows them)"),
+        (t.rejected, rejected.as_str()),
         (t.dropped, "not taken by outputs that are not critical"),
     ] {
         if n > 0 {

@@ -17,6 +17,8 @@ pub(crate) struct View {
     phase: Phase,
     totals: Totals,
     rate: Option<f64>,
+    /// What was written when, at the last event that the rate is made of.
+    counted: (u64, u64),
     /// By input: how far behind its source, in milliseconds.
     lag: BTreeMap<String, u64>,
     /// By input: what is done of how much.
@@ -52,10 +54,7 @@ impl View {
                 self.waiting.clear();
             }
             EventKind::Stats { totals } => self.count(*totals),
-            EventKind::Saved { totals } => {
-                self.totals.saved = totals.saved;
-                self.totals.written = totals.written;
-            }
+            EventKind::Saved { totals } => self.totals = *totals,
             EventKind::Finished { totals, .. } => {
                 self.phase = Phase::Over;
                 self.totals = *totals;
@@ -72,15 +71,17 @@ impl View {
     }
 
     fn count(&mut self, totals: Totals) {
-        let millis = totals.elapsed_ms.saturating_sub(self.totals.elapsed_ms);
+        let (written, elapsed_ms) = self.counted;
+        let millis = totals.elapsed_ms.saturating_sub(elapsed_ms);
         if millis > 0 {
-            let envelopes = totals.written.saturating_sub(self.totals.written);
+            let envelopes = totals.written.saturating_sub(written);
             let now = envelopes as f64 * 1000.0 / millis as f64;
             self.rate = Some(match self.rate {
                 Some(before) => before + NEWEST * (now - before),
                 None => now,
             });
         }
+        self.counted = (totals.written, totals.elapsed_ms);
         self.totals = totals;
     }
 
@@ -130,8 +131,11 @@ impl View {
         format!("{} written", count(self.totals.written))
     }
 
-    /// Milliseconds, at the pace so far.
+    /// Milliseconds, at the pace so far; a first second is too short to tell.
     fn left(&self, done: u64, total: u64) -> Option<u64> {
+        if self.totals.elapsed_ms < 1000 {
+            return None;
+        }
         let left = u128::from(self.totals.elapsed_ms) * u128::from(total - done);
         u64::try_from(left.checked_div(u128::from(done))?).ok()
     }
@@ -171,6 +175,17 @@ mod tests {
         view.apply(&EventKind::Progress { provider, role: Role::Input, progress });
         let expected = "1,000 written, 1,000/s, 2.0 kB, 25%, 3.0 s left, 1.5 s behind";
         assert_eq!(view.line(), expected);
+    }
+
+    #[test]
+    fn checkpoints_between_two_counts_do_not_lower_the_rate() {
+        let mut view = View::new(1);
+        view.apply(&EventKind::Running { resumed: false });
+        view.apply(&stats(0, 1000));
+        let EventKind::Stats { totals } = stats(500, 1900) else { return };
+        view.apply(&EventKind::Saved { totals });
+        view.apply(&stats(500, 2000));
+        assert!(view.line().contains("200/s"), "{}", view.line());
     }
 
     #[test]

@@ -46,20 +46,38 @@ fn drop_drops_those_that_are_named_or_all() {
 
 #[test]
 fn replay_sends_letters_to_whoever_rejected_them_and_keeps_those_that_come_back() {
-    let project = with_letters();
-    project.write("refuse.txt", "\"n\":7");
-    insta::assert_snapshot!("dlq_replay", project.show(&["dlq", "replay", "count"]));
-    assert_eq!(project.read("lines.txt"), "{\"data\":{\"n\":2},\"metadata\":{}}\n");
-    assert_eq!(ids(&project), ["ab02", "cc03"]);
-    let (_, shown) = project.json(&["dlq", "show", "count", "ab02"]);
-    assert_eq!(shown["letter"]["error"]["message"], "no row for \"n\":7");
+    let project = count();
+    project.write("refuse.txt", ":2}");
+    project.show(&["run", "count"]);
+    let rejected = ids(&project);
+    assert_eq!(rejected.len(), 1);
+    let state = project.read(".dstream/tasks/count/state.json");
+
+    let script = project.read("lines");
+    project.script("lines", &script.replace("no row for", "still no row for"));
+    let (code, document) = project.json(&["dlq", "replay", "count"]);
+    assert_eq!((code, &document["rejected"]), (3, &1.into()), "{document}");
+    assert_eq!(ids(&project), rejected);
+    let (_, shown) = project.json(&["dlq", "show", "count", &rejected[0]]);
+    assert_eq!(shown["letter"]["error"]["message"], "still no row for :2}");
 
     project.write("refuse.txt", "");
+    insta::assert_snapshot!("dlq_replay", project.show(&["dlq", "replay", "count"]));
+    assert!(ids(&project).is_empty());
+    assert!(project.read("lines.txt").ends_with("{\"data\":{\"n\":2},\"metadata\":{}}\n"));
+    assert_eq!(project.read("lines.txt").lines().count(), 3);
+    assert_eq!(project.read(".dstream/tasks/count/state.json"), state);
+}
+
+#[test]
+fn a_replay_sends_only_what_is_named_and_says_what_cannot_be_sent() {
+    let project = with_letters();
     let (code, document) = project.json(&["dlq", "replay", "count", "ab02"]);
     assert_eq!((code, &document["taken"]), (0, &1.into()), "{document}");
-    assert_eq!(project.read("lines.txt").lines().count(), 2);
-    assert_eq!(ids(&project), ["cc03"]);
-    assert!(!project.folder().join(".dstream/tasks/count/state.json").exists());
+    assert_eq!(project.read("lines.txt"), "{\"data\":{\"n\":7},\"metadata\":{}}\n");
+    assert_eq!(ids(&project), ["aa01", "cc03"]);
+    insta::assert_snapshot!("dlq_replay_input", project.show(&["dlq", "replay", "count", "cc"]));
+    assert_eq!(ids(&project), ["aa01", "cc03"]);
 }
 
 #[test]

@@ -121,7 +121,8 @@ fn validate_shows_everything_that_is_wrong_at_its_place() {
 
 #[test]
 fn a_provider_in_the_wrong_kind_of_block_is_named() {
-    let project = Project::new(&COUNT.replace("./lines", "./count").replace("path =", "max = 1 #"));
+    let file = COUNT.replace("./lines", "./count").replace("path = \"lines.txt\"", "max = 1");
+    let project = Project::new(&file);
     project.described("count", V2_INPUT, IN_COUNT);
     insta::assert_snapshot!("wrong_role", project.show(&["validate"]));
 }

@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test -p dstream-cli` writes them anew; look at the difference.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod dead_letters;
 mod errors;

@@ -88,12 +88,12 @@ fn a_failure_that_may_pass_is_tried_again_and_the_log_says_when() {
 #[test]
 fn rejected_envelopes_end_in_an_exit_code_of_their_own() {
     let project = count();
-    project.write("refuse.txt", "\"n\":2");
+    project.write("refuse.txt", ":2}");
     steady().bind(|| insta::assert_snapshot!("run_rejects", project.show(&["run", "count"])));
     let file = COUNT.replace("dead_letter {}", "");
     let strict = count();
     strict.write("dstream.hcl", &file);
-    strict.write("refuse.txt", "\"n\":2");
+    strict.write("refuse.txt", ":2}");
     let shown = strict.show(&["run", "count"]);
     assert!(shown.contains("exit 1") && shown.contains("dead_letter"), "{shown}");
 }

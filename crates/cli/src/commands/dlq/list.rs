@@ -3,11 +3,12 @@
 use clap::Args;
 use dstream_engine::dead_letter::DeadLetter;
 use dstream_engine::route::title;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::cli::Vars;
-use crate::context::{Context, value};
+use crate::context::Context;
 use crate::problem::Result;
 use crate::table::Table;
 
@@ -76,7 +77,13 @@ pub(crate) fn show(context: &Context, args: &Show) -> Result<Answer> {
         (None, Some(raw)) => format!("raw (base64) {raw}"),
         (None, None) => "envelope     (none was sent)".to_owned(),
     });
-    Ok(Answer::new(lines.join("\n"), json!({ "task": args.task, "letter": value(letter) })))
+    Ok(Answer::new(lines.join("\n"), Document { task: &args.task, letter }))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    task: &'a str,
+    letter: &'a DeadLetter,
 }
 
 /// A letter without its envelope, which may be long.

@@ -1,5 +1,6 @@
 //! `dstream dlq`: rejected envelopes: look at them, send them again, drop them.
 
+mod bench;
 mod drop;
 mod list;
 mod memory;

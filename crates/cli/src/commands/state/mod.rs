@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::problem::{Problem, Result};
 use crate::project::Project;
 
-pub(crate) use show::{checkpoint as show_checkpoint, lines as show_lines};
+pub(crate) use show::{checkpoint as show_checkpoint, lines as show_lines, masked};
 
 /// Show or correct where a task stands: checkpoints, outputs, identity.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args};
 use dstream_engine::state::TaskState;
 use dstream_protocol::Json;
-use serde_json::json;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{leave_copies_behind, open, save};
@@ -25,7 +25,13 @@ pub(crate) struct Set {
     #[arg(long, value_name = "NAME", requires = "checkpoint")]
     input: Option<String>,
     /// The partition of the input. Default: the only one.
-    #[arg(long, value_name = "PARTITION", requires = "input", default_value = "")]
+    #[arg(
+        long,
+        value_name = "PARTITION",
+        requires = "input",
+        default_value = "",
+        hide_default_value = true
+    )]
     partition: String,
     /// The identity under which destinations know the task: adopts what they keep of it.
     #[arg(long, value_name = "UUID")]
@@ -72,9 +78,21 @@ pub(crate) fn run(context: &Context, args: &Set) -> Result<Answer> {
         lines.push(format!("Destinations know the task as {id}."));
     }
     save(handle.as_ref(), &mut state)?;
-    let document = json!({
-        "task": args.task, "input": args.input, "partition": args.partition,
-        "checkpoint": args.checkpoint.as_ref().map(|c| &c.0), "task_id": state.task_id,
-    });
+    let document = Document {
+        task: &args.task,
+        input: args.input.as_deref(),
+        partition: &args.partition,
+        checkpoint: args.checkpoint.as_ref().map(|c| &c.0),
+        task_id: &state.task_id,
+    };
     Ok(Answer::new(lines.join("\n"), document))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    task: &'a str,
+    input: Option<&'a str>,
+    partition: &'a str,
+    checkpoint: Option<&'a Json>,
+    task_id: &'a str,
 }

@@ -3,12 +3,13 @@
 use clap::Args;
 use dstream_engine::mask::Mask;
 use dstream_engine::state::{StateStore, TaskState};
-use dstream_protocol::PartitionStates;
-use serde_json::{Value, json};
+use dstream_protocol::{Json, PartitionStates};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::answer::Answer;
 use crate::cli::Vars;
-use crate::context::{Context, value};
+use crate::context::Context;
 use crate::problem::Result;
 
 /// Show where a task stands.
@@ -31,9 +32,21 @@ pub(crate) fn run(context: &Context, args: &Show) -> Result<Answer> {
     // A checkpoint is the provider's own; a careless one may have put a password in.
     let mask = Mask::new(&project.loaded.secrets);
     let text = mask.apply(&lines(&state).join("\n"));
-    let shown: Value = serde_json::from_str(&mask.apply(&value(&state).to_string()))
-        .unwrap_or_else(|_| json!("(sensitive)"));
-    Ok(Answer::new(text, json!({ "task": args.task, "state": shown })))
+    let document = Document { task: &args.task, state: masked(&state, &mask) };
+    Ok(Answer::new(text, document))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    task: &'a str,
+    state: Json,
+}
+
+/// The state as JSON without the secrets that are known.
+pub(crate) fn masked(state: &TaskState, mask: &Mask) -> Json {
+    let text = serde_json::to_string(state).map(|t| mask.apply(&t)).unwrap_or_default();
+    // Where a number was a secret, what is left is no JSON, and nothing of it is shown.
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// The state for people.
