@@ -82,10 +82,7 @@ fn secrets_come_back_when_a_config_is_resolved() {
     let loaded = parse(source(&path), &inputs()).unwrap();
     let task = loaded.task("queue").unwrap();
     let config = loaded.secrets.resolve(&task.inputs[0].config).unwrap();
-    assert_eq!(
-        config["db_connection_string"],
-        "server=localhost;password=t0ken-7;encrypt=disable"
-    );
+    assert_eq!(config["db_connection_string"], "server=localhost;password=t0ken-7;encrypt=disable");
     let config = loaded.secrets.resolve(&task.outputs[0].config).unwrap();
     assert_eq!(config["maxCount"], 42);
     assert_eq!(config["quoted"], "t0ken-7");

@@ -161,7 +161,10 @@ impl Config {
             return Err(Error::config("path", "`path` is empty: give a file, a glob or a folder"));
         }
         if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::config("columns", "`columns` is an empty list: leave it out, or name every column"));
+            return Err(Error::config(
+                "columns",
+                "`columns` is an empty list: leave it out, or name every column",
+            ));
         }
         Ok(())
     }

@@ -80,9 +80,8 @@ pub(crate) fn sibling(path: &Path, inode: Inode) -> Option<PathBuf> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let is_it = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|m| m.is_file() && Inode::of(&m) == inode)
-    };
+    let is_it =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.is_file() && Inode::of(&m) == inode);
     if !inode.is_known() {
         return None;
     }

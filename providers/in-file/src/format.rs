@@ -62,7 +62,9 @@ pub(crate) fn stem(path: &Path) -> String {
     let name = name(path);
     let cut = |name: &str, ends: &[&str]| {
         let lower = name.to_ascii_lowercase();
-        ends.iter().find(|end| lower.ends_with(**end)).map(|end| name[..name.len() - end.len()].to_owned())
+        ends.iter()
+            .find(|end| lower.ends_with(**end))
+            .map(|end| name[..name.len() - end.len()].to_owned())
     };
     let name = cut(&name, &[".gz", ".zst"]).unwrap_or(name);
     cut(&name, &[".csv", ".tsv", ".jsonl", ".ndjson"]).unwrap_or(name)

@@ -139,10 +139,15 @@ struct Sample {
 
 impl Sample {
     /// Rows that are malformed tell nothing.
-    fn read(config: &Config, dialect: Dialect, mut rest: &[u8], at_end: bool, width: usize) -> Self {
+    fn read(
+        config: &Config,
+        dialect: Dialect,
+        mut rest: &[u8],
+        at_end: bool,
+        width: usize,
+    ) -> Self {
         let nulls = config.nulls();
-        let mut sample =
-            Self { guesses: vec![Guess::default(); width], rows: 0 };
+        let mut sample = Self { guesses: vec![Guess::default(); width], rows: 0 };
         let mut fields = Vec::new();
         while sample.rows < config.sample_rows.max(1) && !rest.is_empty() {
             let len = match record::split(dialect, rest, at_end, &mut fields) {

@@ -10,7 +10,9 @@ const HEAD_BYTES: u64 = 1024;
 const TAIL_BYTES: u64 = 256;
 
 /// Device and inode; two zeros where the platform has none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub(crate) struct Inode {
     pub(crate) dev: u64,
     pub(crate) ino: u64,

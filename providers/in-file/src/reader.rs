@@ -224,7 +224,6 @@ impl Reader {
     pub(crate) fn line(&self) -> u64 {
         self.line
     }
-
 }
 
 fn unknown_format(path: &Path) -> String {

@@ -94,7 +94,8 @@ fn json_line(envelopes: bool, buf: &[u8], at_end: bool, out: &mut Vec<u8>) -> It
 }
 
 fn check_json(envelopes: bool, text: &[u8]) -> Result<(), String> {
-    let text = std::str::from_utf8(text).map_err(|e| format!("the line is not valid UTF-8: {e}"))?;
+    let text =
+        std::str::from_utf8(text).map_err(|e| format!("the line is not valid UTF-8: {e}"))?;
     if !envelopes {
         return serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map(drop)

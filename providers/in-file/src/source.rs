@@ -49,8 +49,8 @@ impl Source {
         };
         let head = read_up_to(&mut reader, 3)?;
         let (encoding, mark) = Encoding::for_bom(&head).unwrap_or((layers.encoding, 0));
-        let plain = (layers.compression == Compression::None && encoding == UTF_8)
-            .then_some(mark as u64);
+        let plain =
+            (layers.compression == Compression::None && encoding == UTF_8).then_some(mark as u64);
         let rest = Cursor::new(head[mark..].to_vec()).chain(reader);
         let reader: Box<dyn Read + Send> = if encoding == UTF_8 {
             Box::new(rest)
@@ -75,7 +75,8 @@ impl Source {
         }
         let skipped = io::copy(&mut (&mut self.reader).take(offset), &mut io::sink())?;
         if skipped < offset {
-            let message = format!("it holds {skipped} bytes of text, and {offset} were read before");
+            let message =
+                format!("it holds {skipped} bytes of text, and {offset} were read before");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(())

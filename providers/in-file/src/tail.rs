@@ -30,14 +30,29 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(crate) fn new(config: &Config, partition: &str, found: Found, state: FileState) -> Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        partition: &str,
+        found: Found,
+        state: FileState,
+    ) -> Result<Self> {
         let kept = (!state.stream.is_empty()).then(|| state.stream.clone());
         let named = || format::stem(partition.as_ref());
         let stream = config.stream.clone().or(kept).unwrap_or_else(named);
         let metadata = rendered(&stream)?;
         let partition = partition.to_owned();
         let (reader, retired, idle_at) = (None, None, None);
-        Ok(Self { partition, found, state, reader, stream, metadata, retired, idle_at, moved: false })
+        Ok(Self {
+            partition,
+            found,
+            state,
+            reader,
+            stream,
+            metadata,
+            retired,
+            idle_at,
+            moved: false,
+        })
     }
 
     /// From the first byte, as a new file.
@@ -47,10 +62,21 @@ impl Tail {
     }
 
     /// Opens the file where it is not open; `false`: there is not enough of it yet.
-    pub(crate) fn open(&mut self, config: &Config, known: &BTreeMap<String, FieldType>) -> Result<bool> {
+    pub(crate) fn open(
+        &mut self,
+        config: &Config,
+        known: &BTreeMap<String, FieldType>,
+    ) -> Result<bool> {
         if self.reader.is_none() {
             let complete = !config.follow;
-            self.reader = Reader::open(config, &self.found.path, self.partition.as_ref(), &self.state, known, complete)?;
+            self.reader = Reader::open(
+                config,
+                &self.found.path,
+                self.partition.as_ref(),
+                &self.state,
+                known,
+                complete,
+            )?;
         }
         Ok(self.reader.is_some())
     }

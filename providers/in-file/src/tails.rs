@@ -35,7 +35,10 @@ pub(crate) fn resume(
         } else if let Some(tail) = rotated(config, &partition, &state)? {
             retired.push(tail);
         } else {
-            tracing::warn!(file = partition, "the file was replaced or is gone; what is there now is read from its beginning");
+            tracing::warn!(
+                file = partition,
+                "the file was replaced or is gone; what is there now is read from its beginning"
+            );
         }
     }
     add_new(config, listing, &mut placed)?;
@@ -66,7 +69,11 @@ fn add_new(config: &Config, listing: &Listing, placed: &mut BTreeMap<String, Tai
 }
 
 /// Follows renames, removals and truncation since the last look, and takes up new files.
-pub(crate) fn look_again(config: &Config, tails: Vec<Tail>, listing: &Listing) -> Result<Vec<Tail>> {
+pub(crate) fn look_again(
+    config: &Config,
+    tails: Vec<Tail>,
+    listing: &Listing,
+) -> Result<Vec<Tail>> {
     let by_inode = by_inode(listing);
     let (mut retired, mut placed) = (Vec::new(), BTreeMap::new());
     for mut tail in tails {
@@ -99,7 +106,10 @@ fn refreshed(config: &Config, mut tail: Tail, found: &Found) -> Result<Tail> {
     let changed = tail.found.len != found.len;
     tail.found = found.clone();
     if changed && !tail.is_same() {
-        tracing::warn!(file = tail.partition, "the file was truncated or rewritten; it is read from its beginning");
+        tracing::warn!(
+            file = tail.partition,
+            "the file was truncated or rewritten; it is read from its beginning"
+        );
         let mut fresh = Tail::fresh(config, &tail.partition, found.clone())?;
         fresh.moved = true;
         return Ok(fresh);

@@ -146,10 +146,16 @@ impl Settings {
             Error::config("format", message)
         })?;
         if format == Format::Csv && config.content == Content::Envelope {
-            return Err(Error::config("content", "`content = \"envelope\"` is for jsonl: CSV has columns only"));
+            return Err(Error::config(
+                "content",
+                "`content = \"envelope\"` is for jsonl: CSV has columns only",
+            ));
         }
         if config.rotate_bytes == Some(0) {
-            return Err(Error::config("rotate_bytes", "`rotate_bytes` is 0: leave it out to write one file"));
+            return Err(Error::config(
+                "rotate_bytes",
+                "`rotate_bytes` is 0: leave it out to write one file",
+            ));
         }
         let delimiter = delimiter(config.delimiter.as_deref(), ending.tabs)?;
         let compression = config.compression.unwrap_or(ending.compression);
@@ -163,7 +169,8 @@ fn delimiter(given: Option<&str>, tabs: bool) -> Result<u8> {
         Some(b"\\t") => Ok(b'\t'),
         Some([byte]) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
         Some(_) => {
-            let message = "`delimiter` is one ASCII character, not a quote; a tab is written \"\\t\"";
+            let message =
+                "`delimiter` is one ASCII character, not a quote; a tab is written \"\\t\"";
             Err(Error::config("delimiter", message))
         }
     }

@@ -107,19 +107,26 @@ mod tests {
 
     #[test]
     fn what_would_end_a_field_is_quoted() {
-        let cells = [Some(r#""a,b""#), Some(r#""say \"hi\"""#), Some(r#""two\nlines""#), Some("1.50")];
+        let cells =
+            [Some(r#""a,b""#), Some(r#""say \"hi\"""#), Some(r#""two\nlines""#), Some("1.50")];
         assert_eq!(line("", &cells), "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",1.50\r\n");
     }
 
     #[test]
     fn null_and_the_empty_text_can_be_told_apart() {
         assert_eq!(line("", &[Some("null"), Some("\"\""), None]), ",\"\",\r\n");
-        assert_eq!(line("NULL", &[Some("null"), Some("\"NULL\""), Some("\"\"")]), "NULL,\"NULL\",\r\n");
+        assert_eq!(
+            line("NULL", &[Some("null"), Some("\"NULL\""), Some("\"\"")]),
+            "NULL,\"NULL\",\r\n"
+        );
         assert_eq!(line("", &[None]), "\"\"\r\n");
     }
 
     #[test]
     fn nested_values_are_their_json() {
-        assert_eq!(line("", &[Some(r#"{"a":1}"#), Some("[1,2]")]), "\"{\"\"a\"\":1}\",\"[1,2]\"\r\n");
+        assert_eq!(
+            line("", &[Some(r#"{"a":1}"#), Some("[1,2]")]),
+            "\"{\"\"a\"\":1}\",\"[1,2]\"\r\n"
+        );
     }
 }

@@ -47,7 +47,12 @@ impl Files {
     }
 
     /// Begins a file for `key`, under the first name that is free.
-    pub(crate) fn begin(&mut self, key: &str, stream: &str, columns: Option<Vec<String>>) -> Result<&mut Part> {
+    pub(crate) fn begin(
+        &mut self,
+        key: &str,
+        stream: &str,
+        columns: Option<Vec<String>>,
+    ) -> Result<&mut Part> {
         let file = self.free_name(key)?;
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)
@@ -109,7 +114,8 @@ impl Files {
             let stream = &part.state.stream;
             old || (template.by_time() && template.render(stream, hour) != part.state.key)
         };
-        let keys: Vec<_> = self.open.values().filter(|p| over(p)).map(|p| p.state.key.clone()).collect();
+        let keys: Vec<_> =
+            self.open.values().filter(|p| over(p)).map(|p| p.state.key.clone()).collect();
         keys.iter().for_each(|key| self.rotate(key));
     }
 
@@ -175,7 +181,8 @@ impl Files {
             keep
         });
         let path = self.journal.path_of().to_owned();
-        self.journal = Journal::rewrite(&path, &self.entries).context("cannot write the journal")?;
+        self.journal =
+            Journal::rewrite(&path, &self.entries).context("cannot write the journal")?;
         Ok(())
     }
 }

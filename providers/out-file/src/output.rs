@@ -212,7 +212,13 @@ impl FileOutput {
         self.part(key, stream, None)
     }
 
-    fn begin_csv(&mut self, key: &str, stream: &str, names: Vec<String>, style: &Style) -> Result<&mut Part> {
+    fn begin_csv(
+        &mut self,
+        key: &str,
+        stream: &str,
+        names: Vec<String>,
+        style: &Style,
+    ) -> Result<&mut Part> {
         let header = self.files.settings.config.header;
         let part = self.files.begin(key, stream, Some(names))?;
         if header {
@@ -222,9 +228,18 @@ impl FileOutput {
     }
 
     /// A column that the header lacks: another file, or the end.
-    fn widen(&mut self, key: &str, stream: &str, names: Vec<String>, style: &Style) -> Result<&mut Part> {
+    fn widen(
+        &mut self,
+        key: &str,
+        stream: &str,
+        names: Vec<String>,
+        style: &Style,
+    ) -> Result<&mut Part> {
         if self.files.settings.config.new_columns == NewColumns::Fail {
-            let message = format!("the stream `{stream}` has columns now that {key} does not have ({}); set `new_columns` to \"rotate\" to begin another file", names.join(", "));
+            let message = format!(
+                "the stream `{stream}` has columns now that {key} does not have ({}); set `new_columns` to \"rotate\" to begin another file",
+                names.join(", ")
+            );
             return Err(Error::permanent(message));
         }
         self.files.rotate(key);
@@ -250,7 +265,9 @@ fn names_of(json: &str) -> Result<Vec<String>> {
 fn two_streams(first: &str, second: &str) -> Error {
     Error::config(
         "path",
-        format!("rows of `{first}` and of `{second}` go to one CSV file: put {{stream}} into `path`"),
+        format!(
+            "rows of `{first}` and of `{second}` go to one CSV file: put {{stream}} into `path`"
+        ),
     )
 }
 

@@ -31,7 +31,11 @@ pub(crate) struct Part {
 
 impl Part {
     /// Begins a new file; its temporary name must be free.
-    pub(crate) fn create(mut state: FileState, compression: Compression, sha256: bool) -> io::Result<Self> {
+    pub(crate) fn create(
+        mut state: FileState,
+        compression: Compression,
+        sha256: bool,
+    ) -> io::Result<Self> {
         let path = part_name(&state.file);
         let file = OpenOptions::new().write(true).read(true).create_new(true).open(&path)?;
         sync_folder(&path)?;
@@ -40,12 +44,17 @@ impl Part {
     }
 
     /// Goes on with a file, from its committed length; what follows is cut off.
-    pub(crate) fn reopen(state: FileState, compression: Compression, sha256: bool) -> io::Result<Self> {
+    pub(crate) fn reopen(
+        state: FileState,
+        compression: Compression,
+        sha256: bool,
+    ) -> io::Result<Self> {
         let path = part_name(&state.file);
         let mut file = OpenOptions::new().write(true).read(true).open(&path)?;
         let found = file.metadata()?;
         if found.len() < state.length {
-            let message = format!("it has {} bytes, and {} were committed", found.len(), state.length);
+            let message =
+                format!("it has {} bytes, and {} were committed", found.len(), state.length);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         if found.len() > state.length {
@@ -58,7 +67,12 @@ impl Part {
         Ok(Self::over(file, state, compression, hasher))
     }
 
-    fn over(file: File, state: FileState, compression: Compression, sha256: Option<Sha256>) -> Self {
+    fn over(
+        file: File,
+        state: FileState,
+        compression: Compression,
+        sha256: Option<Sha256>,
+    ) -> Self {
         Self {
             columns: Columns::new(state.columns.clone().unwrap_or_default()),
             length: state.length,

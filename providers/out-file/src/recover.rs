@@ -35,8 +35,7 @@ pub(crate) fn recover(
     }
     let mut open = Vec::new();
     for file in &state.open {
-        let part = resume(settings, file, &journal)
-            .map_err(|e| e.context(file.file.display()))?;
+        let part = resume(settings, file, &journal).map_err(|e| e.context(file.file.display()))?;
         open.extend(part);
     }
     let named: HashSet<_> = state.open.iter().map(|f| f.file.clone()).collect();
@@ -116,7 +115,10 @@ fn take_back(file: &Path) -> Result<()> {
 fn gone(file: &FileState, journal: &[Entry]) -> Result<()> {
     let completed = journal.iter().rev().find_map(|entry| match entry {
         Entry::Complete { length, .. }
-            if entry.file() == file.file && entry.inode() == file.inode => Some(*length),
+            if entry.file() == file.file && entry.inode() == file.inode =>
+        {
+            Some(*length)
+        }
         _ => None,
     });
     match completed {

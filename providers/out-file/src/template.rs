@@ -59,9 +59,8 @@ impl Template {
 
     /// Whether the path changes with time.
     pub(crate) fn by_time(&self) -> bool {
-        let timeless = |part: &Part| {
-            matches!(part, Part::Text(_) | Part::Name("stream") | Part::Name("task"))
-        };
+        let timeless =
+            |part: &Part| matches!(part, Part::Text(_) | Part::Name("stream") | Part::Name("task"));
         !self.parts.iter().all(timeless)
     }
 
@@ -133,7 +132,8 @@ mod tests {
     #[test]
     fn a_path_is_made_of_stream_and_time() {
         let hour = Hour(jiff::civil::date(2024, 5, 1).at(7, 0, 0, 0));
-        let template = Template::parse("out/{year}/{month}/{stream}-{date}T{hour}.csv", "t").unwrap();
+        let template =
+            Template::parse("out/{year}/{month}/{stream}-{date}T{hour}.csv", "t").unwrap();
         assert_eq!(template.render("dbo.orders", hour), "out/2024/05/dbo.orders-2024-05-01T07.csv");
         assert!(template.by_stream() && template.by_time());
         assert_eq!(template.root(), Path::new("out/"));

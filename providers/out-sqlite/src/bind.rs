@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(stored(Some(Int64), "\"9223372036854775807\""), Some(Value::Integer(i64::MAX)));
         assert_eq!(stored(Some(Decimal(18, 2)), "\"12.50\""), text("12.50"));
         assert_eq!(stored(Some(Decimal(18, 2)), "12.50"), text("12.50"));
-        assert_eq!(stored(Some(Float64), "-5.213370513951908e-156"), Some(Value::Real(-5.213370513951908e-156)));
+        assert_eq!(
+            stored(Some(Float64), "-5.213370513951908e-156"),
+            Some(Value::Real(-5.213370513951908e-156))
+        );
         assert_eq!(stored(Some(Bytes), "\"AP8=\""), Some(Value::Blob(vec![0, 255])));
         assert_eq!(stored(Some(Bool), "true"), Some(Value::Integer(1)));
         assert_eq!(stored(Some(String), r#""a\u00e9\n\"""#), text("aé\n\""));
@@ -167,8 +170,15 @@ mod tests {
     #[test]
     fn a_value_of_another_type_is_refused_not_bent() {
         use FieldType::*;
-        for (kind, json) in [(Int64, "1.5"), (Int64, "\"x\""), (Uint64, "18446744073709551615"),
-            (Bool, "2"), (Bytes, "\"%%\""), (Int64, "true"), (Date, "{}")] {
+        for (kind, json) in [
+            (Int64, "1.5"),
+            (Int64, "\"x\""),
+            (Uint64, "18446744073709551615"),
+            (Bool, "2"),
+            (Bytes, "\"%%\""),
+            (Int64, "true"),
+            (Date, "{}"),
+        ] {
             assert_eq!(stored(Some(kind), json), None, "{kind} {json}");
         }
     }

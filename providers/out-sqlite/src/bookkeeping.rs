@@ -39,7 +39,8 @@ VALUES (?1, ?2, '', '', 1, ?3)
 ON CONFLICT DO UPDATE SET epoch = epoch + 1, task = excluded.task
 RETURNING epoch, mark_epoch, mark_id";
 
-const SAVE: &str = "INSERT INTO _dstream_checkpoints (task_id, output, input, part, epoch, state, task)
+const SAVE: &str =
+    "INSERT INTO _dstream_checkpoints (task_id, output, input, part, epoch, state, task)
 VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)
 ON CONFLICT DO UPDATE SET state = excluded.state, task = excluded.task,
   updated_at = strftime('%Y-%m-%dT%H:%M:%fZ')";
@@ -97,20 +98,32 @@ fn json(text: String) -> Result<Json> {
 }
 
 /// Fails where another run has raised the epoch.
-pub(crate) fn check_epoch(connection: &Connection, owner: &Owner, input: &str, part: &str, own: u64) -> Result<()> {
+pub(crate) fn check_epoch(
+    connection: &Connection,
+    owner: &Owner,
+    input: &str,
+    part: &str,
+    own: u64,
+) -> Result<()> {
     let stored = stored_epoch(connection, owner, input, part)?;
     if stored == Some(own) {
         return Ok(());
     }
     let stored = stored.map_or("no row".to_owned(), |epoch| format!("epoch {epoch}"));
-    let what = if input.is_empty() { String::new() } else { format!(" for the partition `{part}`") };
+    let what =
+        if input.is_empty() { String::new() } else { format!(" for the partition `{part}`") };
     Err(Error::fenced(format!(
         "another run of the task `{}` has taken over the database{what}: it has {stored}, and this run has epoch {own}",
         owner.task
     )))
 }
 
-fn stored_epoch(connection: &Connection, owner: &Owner, input: &str, part: &str) -> Result<Option<u64>> {
+fn stored_epoch(
+    connection: &Connection,
+    owner: &Owner,
+    input: &str,
+    part: &str,
+) -> Result<Option<u64>> {
     let sql = "SELECT epoch FROM _dstream_checkpoints
 WHERE task_id = ?1 AND output = ?2 AND input = ?3 AND part = ?4";
     connection
@@ -120,7 +133,13 @@ WHERE task_id = ?1 AND output = ?2 AND input = ?3 AND part = ?4";
 }
 
 /// Takes a partition under a lease's epoch; its state.
-pub(crate) fn claim(connection: &Connection, owner: &Owner, input: &str, part: &str, epoch: u64) -> Result<Option<Json>> {
+pub(crate) fn claim(
+    connection: &Connection,
+    owner: &Owner,
+    input: &str,
+    part: &str,
+    epoch: u64,
+) -> Result<Option<Json>> {
     let stored = stored_epoch(connection, owner, input, part)?;
     if let Some(stored) = stored.filter(|stored| *stored > epoch) {
         return Err(Error::fenced(format!(
@@ -137,12 +156,16 @@ ON CONFLICT DO UPDATE SET epoch = excluded.epoch RETURNING state";
 }
 
 /// Writes states and mark, in the transaction of the data.
-pub(crate) fn save(connection: &Connection, owner: &Owner, states: &SourceStates, mark: CommitMark) -> Result<()> {
+pub(crate) fn save(
+    connection: &Connection,
+    owner: &Owner,
+    states: &SourceStates,
+    mark: CommitMark,
+) -> Result<()> {
     let mut save = connection.prepare(SAVE).map_err(fatal)?;
     for (input, parts) in states {
         for (part, state) in parts {
-            let values =
-                params![owner.task_id, owner.output, input, part, state.get(), owner.task];
+            let values = params![owner.task_id, owner.output, input, part, state.get(), owner.task];
             save.execute(values).map_err(fatal)?;
         }
     }
@@ -154,7 +177,12 @@ WHERE task_id = ?1 AND output = ?2 AND input = '' AND part = ''";
 }
 
 /// Stores dead letters, in the transaction of the data.
-pub(crate) fn store_rejected(connection: &Connection, owner: &Owner, rejected: &[Rejected], mark: CommitMark) -> Result<()> {
+pub(crate) fn store_rejected(
+    connection: &Connection,
+    owner: &Owner,
+    rejected: &[Rejected],
+    mark: CommitMark,
+) -> Result<()> {
     let sql = "INSERT INTO _dstream_rejected (task_id, output, epoch, checkpoint, n, rejected)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     for (n, one) in rejected.iter().enumerate() {
@@ -180,7 +208,11 @@ ORDER BY epoch, checkpoint, n";
 }
 
 /// Forgets the dead letters up to a commit that the host has saved.
-pub(crate) fn forget_rejected(connection: &Connection, owner: &Owner, mark: CommitMark) -> Result<usize> {
+pub(crate) fn forget_rejected(
+    connection: &Connection,
+    owner: &Owner,
+    mark: CommitMark,
+) -> Result<usize> {
     let sql = "DELETE FROM _dstream_rejected WHERE task_id = ?1 AND output = ?2
 AND (epoch < ?3 OR (epoch = ?3 AND checkpoint <= ?4))";
     let values = params![owner.task_id, owner.output, mark.epoch, mark.id];

@@ -98,7 +98,10 @@ impl Config {
             return Err(Error::config("table", message));
         }
         if self.table.is_empty() {
-            return Err(Error::config("table", "`table` is empty: leave it out to use the stream's name"));
+            return Err(Error::config(
+                "table",
+                "`table` is empty: leave it out to use the stream's name",
+            ));
         }
         Ok(())
     }

@@ -72,7 +72,11 @@ impl Infrastructure for SqliteOutput {
     async fn status(config: Config, context: &TaskContext) -> Result<LifecycleReport> {
         config.check()?;
         let Some(connection) = read_only(&config)? else {
-            return Ok(LifecycleReport::ok().with(Resource::new("database", &config.path, "absent")));
+            return Ok(LifecycleReport::ok().with(Resource::new(
+                "database",
+                &config.path,
+                "absent",
+            )));
         };
         let mut report =
             LifecycleReport::ok().with(Resource::new("database", &config.path, "exists"));
@@ -92,7 +96,8 @@ impl Infrastructure for SqliteOutput {
         for (input, parts) in bookkeeping::states(&connection, &owner)? {
             for (part, state) in parts {
                 let name = if part.is_empty() { input.clone() } else { format!("{input}/{part}") };
-                report = report.with(Resource::new("checkpoint", name, "exists").detail(state.get()));
+                report =
+                    report.with(Resource::new("checkpoint", name, "exists").detail(state.get()));
             }
         }
         Ok(report)
@@ -101,7 +106,11 @@ impl Infrastructure for SqliteOutput {
     async fn destroy(config: Config, context: &TaskContext) -> Result<LifecycleReport> {
         config.check()?;
         if !Path::new(&config.path).exists() {
-            return Ok(LifecycleReport::ok().with(Resource::new("database", &config.path, "absent")));
+            return Ok(LifecycleReport::ok().with(Resource::new(
+                "database",
+                &config.path,
+                "absent",
+            )));
         }
         let connection = db::open(&config, false)?;
         let mut report = LifecycleReport::ok();
@@ -155,10 +164,13 @@ fn read_only(config: &Config) -> Result<Option<Connection>> {
 }
 
 fn exists(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
+    let sql =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
     connection.query_row(sql, [table], |row| row.get::<_, u32>(0)).map(|n| n > 0).map_err(fatal)
 }
 
 fn count<T: rusqlite::types::FromSql>(connection: &Connection, from: &str) -> Result<T> {
-    connection.query_row(&format!("SELECT count(*) FROM {from}"), [], |row| row.get(0)).map_err(fatal)
+    connection
+        .query_row(&format!("SELECT count(*) FROM {from}"), [], |row| row.get(0))
+        .map_err(fatal)
 }

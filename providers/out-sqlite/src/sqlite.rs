@@ -74,7 +74,10 @@ mod tests {
         let there = ["ID".to_owned(), "na\"me".into(), "pay".into()];
         let plan = |rule| evolve::plan(&DIALECT, Some(&there), &people(), rule);
         let added = "ALTER TABLE \"dbo.people\" ADD COLUMN \"more\" ANY".to_owned();
-        assert_eq!(plan(evolve::Rule::Add), evolve::Plan::Add(vec![(Column::untyped("more"), added)]));
+        assert_eq!(
+            plan(evolve::Rule::Add),
+            evolve::Plan::Add(vec![(Column::untyped("more"), added)])
+        );
         assert_eq!(plan(evolve::Rule::Fail), evolve::Plan::Refused(vec!["more".into()]));
         assert_eq!(plan(evolve::Rule::Ignore), evolve::Plan::Ignored(vec!["more".into()]));
     }

@@ -87,7 +87,8 @@ fn run(connection: &Connection, sql: &str) -> Result<()> {
 
 /// The table's columns, and whether it is `STRICT`; `None`: there is none.
 fn existing(connection: &Connection, table: &str) -> Result<Option<(Vec<String>, bool)>> {
-    let sql = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
+    let sql =
+        "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
     let strict: Option<bool> =
         connection.query_row(sql, [table], |row| row.get(0)).optional().map_err(fatal)?;
     let Some(strict) = strict else { return Ok(None) };
@@ -112,7 +113,9 @@ fn not_writable(target: &Target, error: rusqlite::Error) -> Error {
         let columns = key.join(", ");
         return Error::config(
             "key",
-            format!("the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX … ON \"{name}\" ({columns})"),
+            format!(
+                "the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX … ON \"{name}\" ({columns})"
+            ),
         );
     }
     fatal(error).context(format!("cannot write the table `{name}`"))

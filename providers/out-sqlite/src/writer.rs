@@ -82,9 +82,9 @@ impl<'c> Writer<'c> {
         let mut cells = Vec::new();
         for envelope in envelopes.iter() {
             let metadata = envelope.metadata.unwrap_or_default();
-            let same = last.as_ref().is_some_and(|(text, _, at)| {
-                *text == metadata && self.rows.contains_key(at)
-            });
+            let same = last
+                .as_ref()
+                .is_some_and(|(text, _, at)| *text == metadata && self.rows.contains_key(at));
             if !same {
                 let meta = envelope.meta()?;
                 let at = self.target(meta.stream(), &envelope)?;
@@ -155,9 +155,13 @@ impl<'c> Writer<'c> {
         let target = &self.targets.list[*at];
         if !envelope.data.starts_with('{') {
             cells.clear();
-            cells.extend(target.columns.names().iter().map(|name| {
-                (name == WHOLE_ROW).then_some(envelope.data)
-            }));
+            cells.extend(
+                target
+                    .columns
+                    .names()
+                    .iter()
+                    .map(|name| (name == WHOLE_ROW).then_some(envelope.data)),
+            );
             return match cells.iter().any(Option::is_some) {
                 true => Ok(()),
                 false => Err(Failure::Row(Error::permanent("the row is no object of columns"))),
@@ -321,7 +325,10 @@ fn values_of<'v>(
         Failure::Row(Error::permanent(format!("the key is no object of columns: {e}")))
     })?;
     match cells.iter().position(|cell| cell.is_none_or(|json| json == "null")) {
-        Some(at) => Err(Failure::Row(Error::permanent(format!("the key's column `{}` is missing", key[at])))),
+        Some(at) => Err(Failure::Row(Error::permanent(format!(
+            "the key's column `{}` is missing",
+            key[at]
+        )))),
         None => Ok(key.iter().map(String::as_str).zip(cells).collect()),
     }
 }

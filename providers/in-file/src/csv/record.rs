@@ -81,7 +81,8 @@ fn slow(dialect: Dialect, buf: &[u8], at_end: bool, fields: &mut Vec<Field>) -> 
     let mut at = 0;
     loop {
         let quoted = dialect.quote.is_some() && buf.get(at).copied() == dialect.quote;
-        let field = if quoted { quoted_field(dialect, buf, at) } else { open_field(dialect, buf, at) };
+        let field =
+            if quoted { quoted_field(dialect, buf, at) } else { open_field(dialect, buf, at) };
         let Some(field) = field else {
             return unclosed(buf, at_end, fields);
         };

@@ -130,7 +130,9 @@ mod tests {
     #[test]
     fn only_days_that_there_are_count_as_dates() {
         assert!(is_date("2024-02-29") && is_date("2000-02-29") && is_date("2024-12-31"));
-        for wrong in ["2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-1-01", "24-01-01"] {
+        for wrong in
+            ["2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-1-01", "24-01-01"]
+        {
             assert!(!is_date(wrong), "{wrong}");
         }
     }
@@ -147,7 +149,10 @@ mod tests {
     fn timestamps_are_written_as_rfc_3339() {
         assert_eq!(stamp("2024-05-01 10:20", false).unwrap(), "\"2024-05-01T10:20:00\"");
         assert_eq!(stamp("2024-05-01T10:20:30.5Z", true).unwrap(), "\"2024-05-01T10:20:30.5Z\"");
-        assert_eq!(stamp("2024-05-01 10:20:30 +0200", true).unwrap(), "\"2024-05-01T10:20:30+02:00\"");
+        assert_eq!(
+            stamp("2024-05-01 10:20:30 +0200", true).unwrap(),
+            "\"2024-05-01T10:20:30+02:00\""
+        );
         assert_eq!(stamp("2024-05-01 10:20:30-07", true).unwrap(), "\"2024-05-01T10:20:30-07:00\"");
         assert_eq!(stamp("2024-05-01T10:20:30Z", false), None);
         assert_eq!(stamp("2024-05-01T10:20:30", true), None);

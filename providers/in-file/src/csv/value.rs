@@ -194,7 +194,10 @@ mod tests {
         assert_eq!(json(Int64, "9007199254740992").as_deref(), Some("9007199254740992"));
         assert_eq!(json(Int64, "9007199254740993").as_deref(), Some("\"9007199254740993\""));
         assert_eq!(json(Int64, "9223372036854775808"), None);
-        assert_eq!(json(Uint64, "18446744073709551615").as_deref(), Some("\"18446744073709551615\""));
+        assert_eq!(
+            json(Uint64, "18446744073709551615").as_deref(),
+            Some("\"18446744073709551615\"")
+        );
         assert_eq!(json(Uint64, "-1"), None);
         assert_eq!(json(Int16, "32768"), None);
         for wrong in ["", "-", "1.0", "1e3", "0x1", "１"] {
@@ -221,8 +224,10 @@ mod tests {
         assert_eq!(json(money, "1234.50").as_deref(), Some("\"1234.50\""));
         assert_eq!(json(money, "12345.5"), None);
         assert_eq!(json(money, "1.234"), None);
-        assert_eq!(json(FieldType::Decimal(0, 0), "+1.2345678901234567890").as_deref(),
-            Some("\"1.2345678901234567890\""));
+        assert_eq!(
+            json(FieldType::Decimal(0, 0), "+1.2345678901234567890").as_deref(),
+            Some("\"1.2345678901234567890\"")
+        );
     }
 
     #[test]

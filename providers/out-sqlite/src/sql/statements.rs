@@ -23,9 +23,8 @@ pub(crate) fn upsert(
     let insert = insert(dialect, table, columns);
     let conflict = dialect.quote_all(key.iter().map(String::as_str));
     let others = columns.iter().filter(|name| !key.iter().any(|k| k == *name));
-    let set: Vec<_> = others
-        .map(|name| format!("{0} = excluded.{0}", dialect.quote(name)))
-        .collect();
+    let set: Vec<_> =
+        others.map(|name| format!("{0} = excluded.{0}", dialect.quote(name))).collect();
     match set.is_empty() {
         true => format!("{insert} ON CONFLICT ({conflict}) DO NOTHING"),
         false => format!("{insert} ON CONFLICT ({conflict}) DO UPDATE SET {}", set.join(", ")),
