@@ -50,4 +50,4 @@ chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n play
 	DSTREAM_BINARIES="$(abspath $(TARGET))/release" "$(TARGET)/release/dstream-chaos" $(ROUNDS)
 
 clean: ## Remove what the demo and the examples wrote; builds stay
-	rm -rf airports.db airports.db-* .dstream examples/*/out examples/*/.dstream
+	rm -rf .dstream *.db *.db-* examples/*/{.dstream,out,*.db,*.db-*}

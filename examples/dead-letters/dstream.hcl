@@ -17,7 +17,7 @@ task "people" {
   output {
     provider = "sqlite"
     config {
-      path = "out/people.db"
+      path = "people.db"
     }
   }
 }

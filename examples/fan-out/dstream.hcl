@@ -16,7 +16,7 @@ task "people" {
   output "table" {
     provider = "sqlite"
     config {
-      path = "out/people.db"
+      path = "people.db"
     }
   }
 }

@@ -1,3 +1,10 @@
+# Test and production each have a checkpoint of their own.
+dstream {
+  state {
+    path = ".dstream/${var.stage}"
+  }
+}
+
 variable "stage" {
   type        = string
   default     = "test"

@@ -170,11 +170,14 @@ fn find(victim: Victim, host: u32, children: &[(u32, String)]) -> Option<u32> {
     }
 }
 
-/// The part of the rows that the host's state says is durable.
+/// The part of the source that the host's state says is durable: how far in the file it would resume.
 fn part_saved(project: &Project, rows: usize) -> f64 {
     let text = project.read(".dstream/tasks/chaos/state.json");
     let state: Value = serde_json::from_str(&text).unwrap_or_default();
-    state["totals"]["written"].as_u64().unwrap_or(0) as f64 / rows as f64
+    let files = state["inputs"]["input"]["checkpoint"].as_object();
+    let offset = files.and_then(|files| files.values().find_map(|s| s["offset"].as_u64()));
+    let size = std::fs::metadata(source(rows)).map_or(1, |m| m.len());
+    offset.unwrap_or(0) as f64 / size as f64
 }
 
 fn task_file(route: Route, rows: usize) -> String {

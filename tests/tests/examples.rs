@@ -69,8 +69,9 @@ fn airports() {
         let rows = count(&project, "airports.db", "SELECT count(*) FROM airports");
         assert_eq!(rows, 28_298);
     }
-    let highest = "SELECT elevation FROM airports WHERE icao = 'ZUDC'";
-    assert!(count(&project, "airports.db", highest) > 14_000, "elevation is no number");
+    let high =
+        "SELECT count(*) FROM airports WHERE typeof(elevation) = 'real' AND elevation > 14000";
+    assert!(count(&project, "airports.db", high) > 0, "elevation is no number");
 }
 
 #[test]
@@ -96,8 +97,8 @@ fn bash_v2() {
     }
     project.write("words.txt", project.read("words.txt") + "one more\n");
     run(&project, "words");
-    assert_eq!(lines(&project, "out/words.jsonl").last().unwrap()["line"], "one more");
-    assert_eq!(lines(&project, "out/words.jsonl").len(), project.read("words.txt").lines().count());
+    let fresh = lines(&project, "out/words-1.jsonl");
+    assert_eq!((fresh.len(), &fresh[0]["line"]), (1, &Value::from("one more")));
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn dead_letters() {
     project.run("people").expect(3);
     let list = project.dstream(&["dlq", "list", "people"]).expect(0);
     assert!(list.stdout.contains("old"), "{}", list.everything());
-    assert_eq!(count(&project, "out/people.db", "SELECT count(*) FROM people"), 3);
+    assert_eq!(count(&project, "people.db", "SELECT count(*) FROM people"), 3);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn fan_in() {
 fn fan_out() {
     let project = example("fan-out");
     run(&project, "people");
-    assert_eq!(count(&project, "out/people.db", "SELECT count(*) FROM people"), 4);
+    assert_eq!(count(&project, "people.db", "SELECT count(*) FROM people"), 4);
     assert_eq!(lines(&project, "out/people.jsonl").len(), 4);
 }
 

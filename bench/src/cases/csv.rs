@@ -18,7 +18,7 @@ pub fn to_jsonl(size: &Size) -> Vec<Row> {
     );
     data::csv(&source, size.rows).expect("writable");
     let folder = project(
-        &named("file", &[("path", quoted(&source))]),
+        &named("file", &[("path", quoted(&source)), ("types", "\"text\"".into())]),
         &named("file", &[("path", quoted(&ours))]),
     );
     let result = pairs::measure(
@@ -44,7 +44,7 @@ pub fn to_sqlite(size: &Size) -> Vec<Row> {
         (work.path().join("people.csv"), work.path().join("ours.db"), work.path().join("other.db"));
     data::csv(&source, size.rows).expect("writable");
     let folder = project(
-        &named("file", &[("path", quoted(&source))]),
+        &named("file", &[("path", quoted(&source)), ("types", "\"text\"".into())]),
         &named("sqlite", &[("path", quoted(&ours)), ("table", "\"people\"".into())]),
     );
     let result = pairs::measure(

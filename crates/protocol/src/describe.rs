@@ -60,3 +60,15 @@ pub struct Delivery {
     /// `in`, `filtered` and `rejected`.
     pub reshapes: bool,
 }
+
+impl Delivery {
+    /// Nothing is promised; `Delivery { replayable: true, ..Delivery::NONE }` promises one thing.
+    pub const NONE: Self = Self {
+        replayable: false,
+        prunes_on_ack: false,
+        transactional: false,
+        idempotent: false,
+        append_only: false,
+        reshapes: false,
+    };
+}

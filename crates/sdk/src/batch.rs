@@ -9,6 +9,8 @@ use crate::line::RenderedMetadata;
 use crate::{Error, Result};
 
 mod core;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use core::{Core, Written};
 

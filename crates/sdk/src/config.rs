@@ -15,6 +15,10 @@ pub use schema::schema_of;
 pub use secret::Secret;
 pub use time_span::TimeSpan;
 
+/// The config of a provider that has no settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+pub struct NoSettings {}
+
 /// Reads a config block: keys in camel or snake case, unknown ones refused by name.
 ///
 /// ```

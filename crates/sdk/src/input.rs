@@ -30,14 +30,7 @@ pub trait InputProvider: Sized {
     ///
     /// An input that is not replayable need not offer checkpoints: the end of every batch is one,
     /// with an empty state.
-    const DELIVERY: Delivery = Delivery {
-        replayable: true,
-        prunes_on_ack: false,
-        transactional: false,
-        idempotent: false,
-        append_only: false,
-        reshapes: false,
-    };
+    const DELIVERY: Delivery = Delivery { replayable: true, ..Delivery::NONE };
 
     /// How often a checkpoint that was offered is sent.
     const CADENCE: Cadence = Cadence::DEFAULT;

@@ -1,4 +1,34 @@
 //! Write a dstream provider in Rust: traits, host loop, checkpoints, logging.
+//!
+//! A provider is a program that `dstream run` starts and talks to over stdin and stdout, a JSON
+//! object a line. The author writes one trait; this crate does the rest: the command and the config
+//! with good errors, `describe`, checkpoints at the right place and time, batches, backpressure,
+//! accounting, dead letters, graceful stops, logs, panics, and hosts of version 1.
+//!
+//! # An input
+//! ```no_run
+#![doc = include_str!("../examples/in-lines.rs")]
+//! ```
+//!
+//! # An output
+//! ```no_run
+#![doc = include_str!("../examples/out-lines.rs")]
+//! ```
+//!
+//! # Reading order
+//! - [`InputProvider`] fills a [`Batch`]; [`OutputProvider`] takes [`Envelopes`]; a
+//!   [`TransformProvider`] takes [`Envelopes`] and [`Emit`]s.
+//! - [`Check`], [`Discover`] and [`Infrastructure`] are optional; [`input()`], [`output()`] and
+//!   [`transform()`] register them and have `main()`.
+//! - [`Error`] says what failed and whether trying again can help; [`Context`] adds what was done.
+//! - [`config`]: [`Secret`] is never printed, [`TimeSpan`] is `"5s"` or milliseconds.
+//!
+//! `docs/providers/authoring.md` is the guide; `dstream-testkit` has the conformance suite, which
+//! every provider passes.
+//!
+//! # What a provider must not do
+//! stdout is the protocol. The SDK takes it over before anything else runs, so that a `println!`
+//! becomes a line on stderr; log with [`tracing`]. An output prints to the user with [`Console`].
 
 mod about;
 mod batch;
@@ -30,7 +60,7 @@ pub use about::About;
 pub use batch::Batch;
 pub use builder::{InputMain, OutputMain, TransformMain, input, output, transform};
 pub use cadence::Cadence;
-pub use config::{Secret, TimeSpan};
+pub use config::{NoSettings, Secret, TimeSpan};
 pub use console::Console;
 pub use envelope_buf::EnvelopeBuf;
 pub use envelopes::{Envelope, Envelopes, Iter, Meta};

@@ -39,9 +39,10 @@ impl RenderedMetadata {
     /// # Errors
     /// Where it cannot become JSON.
     pub fn new(metadata: &impl Serialize) -> Result<Self> {
-        let value = serde_json::to_value(metadata)?;
+        let json = serde_json::to_string(metadata)?;
+        let value: serde_json::Value = serde_json::from_str(&json)?;
         let stream = value.get("stream").and_then(|s| s.as_str()).unwrap_or_default().to_owned();
-        let tail = format!(",\"metadata\":{value}}}").into_bytes();
+        let tail = format!(",\"metadata\":{json}}}").into_bytes();
         Ok(Self { tail, stream })
     }
 

@@ -142,6 +142,9 @@ pub struct OutputStart {
     pub inputs: Vec<String>,
     /// What the last [`OutputProvider::commit`] that the host saved returned.
     pub state: Option<Json>,
+    /// For a transactional output: checkpoints that a person has set or forgotten. They replace
+    /// what the destination holds of these inputs, in the transaction that claims the epoch.
+    pub adopt: SourceStates,
     /// Whether rejected envelopes are kept. Where not, a rejection fails the run.
     pub dead_letter: bool,
     /// How long a checkpoint may stay uncommitted; the SDK sees to it.
@@ -160,6 +163,7 @@ impl Default for OutputStart {
             name: "output".into(),
             inputs: Vec::new(),
             state: None,
+            adopt: SourceStates::new(),
             dead_letter: false,
             commit_within: limits::COMMIT_WITHIN,
             max_line_bytes: limits::MAX_LINE_BYTES,

@@ -1,17 +1,13 @@
 //! One run of a provider: what it was told, and how it talks to the host.
 
 use std::future::Future;
-use std::time::Duration;
 
 use dstream_protocol::{Command, Control, Ready, Startup, limits};
 
 use crate::Error;
 use crate::rejections::Rejections;
-use crate::stdio::{HostGone, Stdin, Stdout};
+use crate::stdio::{HEARTBEAT, HostGone, Stdin, Stdout};
 use crate::stop::Stop;
-
-/// How often a provider that is busy with one thing, or idle, says that it is alive.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What the loops of all roles share.
 #[derive(Debug)]

@@ -4,12 +4,16 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use dstream_protocol::{Control, Progress, Startup};
 
 mod source;
 
 pub(crate) use source::Source;
+
+/// How often a provider that is idle, or busy with one thing, says that it is alive.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The host is gone: there is nobody to tell anything.
 #[derive(Debug, Clone, Copy)]
@@ -80,20 +84,23 @@ pub(crate) struct Stdout {
     started: Arc<AtomicBool>,
     /// Whether the host is one of version 1, which knows no control lines.
     plain: Arc<AtomicBool>,
+    /// When something was sent last.
+    last: Instant,
 }
 
 impl Stdout {
     fn new(file: File) -> Self {
-        Self { file, started: Arc::default(), plain: Arc::default() }
+        Self { file, started: Arc::default(), plain: Arc::default(), last: Instant::now() }
     }
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         let (started, plain) = (self.started.clone(), self.plain.clone());
-        Ok(Self { file: self.file.try_clone()?, started, plain })
+        Ok(Self { file: self.file.try_clone()?, started, plain, last: self.last })
     }
 
     /// Writes whole lines. Blocks while the host does not read: that is what slows a source down.
     pub(crate) fn send(&mut self, lines: &[u8]) -> Result<(), HostGone> {
+        self.last = Instant::now();
         self.file.write_all(lines).map_err(|error| {
             tracing::debug!(%error, "stdout is closed, the host is gone");
             HostGone
@@ -122,8 +129,12 @@ impl Stdout {
         self.started.load(Ordering::Acquire)
     }
 
-    /// A sign of life.
+    /// A sign of life, where nothing was sent for a while.
     pub(crate) fn heartbeat(&mut self) -> Result<(), HostGone> {
+        if self.last.elapsed() < HEARTBEAT {
+            return Ok(());
+        }
+        self.last = Instant::now();
         self.control(&Control::Progress(Progress::default()))
     }
 }

@@ -21,14 +21,7 @@ pub trait TransformProvider: Sized {
 
     /// Set `reshapes` where one envelope may become several, or several one. Without it, every
     /// envelope must be handed on, filtered or rejected, and the SDK fails the run when one is not.
-    const DELIVERY: Delivery = Delivery {
-        replayable: false,
-        prunes_on_ack: false,
-        transactional: false,
-        idempotent: false,
-        append_only: false,
-        reshapes: false,
-    };
+    const DELIVERY: Delivery = Delivery::NONE;
 
     /// Prepares. The provider is `ready` when this returns.
     ///

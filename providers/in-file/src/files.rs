@@ -1,8 +1,9 @@
 //! Which files `path` names now.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use dstream_sdk::{Context as _, Error, Result};
 
@@ -16,6 +17,15 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) inode: Inode,
     pub(crate) len: u64,
+    /// When it was written last; only ever compared with itself.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+impl Found {
+    pub(crate) fn new(path: PathBuf, metadata: &Metadata) -> Self {
+        let (inode, len) = (Inode::of(metadata), metadata.len());
+        Self { path, inode, len, modified: metadata.modified().ok() }
+    }
 }
 
 /// The files, by the partition's name: the path as it was written or found.
@@ -27,7 +37,7 @@ pub(crate) fn list(config: &Config) -> Result<Listing> {
     for path in candidates(config)? {
         let Ok(metadata) = fs::metadata(&path) else { continue };
         if metadata.is_file() {
-            let found = Found { inode: Inode::of(&metadata), len: metadata.len(), path };
+            let found = Found::new(path, &metadata);
             listing.insert(found.path.to_string_lossy().into_owned(), found);
         }
     }

@@ -88,13 +88,12 @@ impl FileInput {
         let many = self.tails.len() > MAX_OPEN;
         for _ in 0..self.tails.len() {
             let Some(mut tail) = self.tails.pop_front() else { break };
-            if self.waits_for_its_predecessor(&tail) || (tail.is_idle() && !tail.moved) {
-                if !self.is_over(&tail) {
-                    self.tails.push_back(tail);
-                    continue;
-                }
-            }
             let last_turn = self.is_over(&tail);
+            let nothing = tail.is_idle() && !tail.moved;
+            if !last_turn && (nothing || self.waits_for_its_predecessor(&tail)) {
+                self.tails.push_back(tail);
+                continue;
+            }
             if let (true, Some(reader)) = (last_turn, &mut tail.reader) {
                 reader.complete();
             }

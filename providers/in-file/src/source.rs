@@ -73,11 +73,29 @@ impl Source {
             self.reader = Box::new(Counted { file, raw: Arc::clone(&self.raw) });
             return Ok(());
         }
-        let skipped = io::copy(&mut (&mut self.reader).take(offset), &mut io::sink())?;
-        if skipped < offset {
-            let message =
-                format!("it holds {skipped} bytes of text, and {offset} were read before");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        self.skip(offset)
+    }
+
+    /// Reads up to the offset. Reads are long ones: a decoder needs room for a whole character.
+    fn skip(&mut self, offset: u64) -> io::Result<()> {
+        let mut buf = vec![0; 64 << 10];
+        let mut left = offset;
+        while left > 0 {
+            let read = self.reader.read(&mut buf)?;
+            if read == 0 {
+                let message = format!(
+                    "it holds {} bytes of text, and {offset} were read before",
+                    offset - left
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            let used = usize::try_from(left).unwrap_or(usize::MAX).min(read);
+            left -= used as u64;
+            if used < read {
+                let rest = Cursor::new(buf[used..read].to_vec());
+                let reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+                self.reader = Box::new(rest.chain(reader));
+            }
         }
         Ok(())
     }

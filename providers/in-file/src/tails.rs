@@ -50,7 +50,7 @@ pub(crate) fn resume(
 fn rotated(config: &Config, partition: &str, state: &FileState) -> Result<Option<Tail>> {
     let Some(path) = files::sibling(partition.as_ref(), state.inode) else { return Ok(None) };
     let Ok(metadata) = std::fs::metadata(&path) else { return Ok(None) };
-    let found = Found { path, inode: state.inode, len: metadata.len() };
+    let found = Found::new(path, &metadata);
     if !is_same(state, &found) {
         return Ok(None);
     }
@@ -103,7 +103,7 @@ pub(crate) fn look_again(
 
 /// A file that has grown is looked at: it may have been truncated and written anew.
 fn refreshed(config: &Config, mut tail: Tail, found: &Found) -> Result<Tail> {
-    let changed = tail.found.len != found.len;
+    let changed = tail.found.len != found.len || tail.found.modified != found.modified;
     tail.found = found.clone();
     if changed && !tail.is_same() {
         tracing::warn!(

@@ -1,5 +1,8 @@
 //! The file input conforms, for CSV and for JSON lines.
 
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -33,14 +33,7 @@ impl OutputProvider for ConsoleOutput {
     type Config = Config;
 
     /// A terminal takes nothing back: a replay prints rows again.
-    const DELIVERY: Delivery = Delivery {
-        replayable: false,
-        prunes_on_ack: false,
-        transactional: false,
-        idempotent: false,
-        append_only: false,
-        reshapes: false,
-    };
+    const DELIVERY: Delivery = Delivery::NONE;
 
     async fn open(config: Config, start: OutputStart) -> Result<Self> {
         Ok(Self { console: start.console, printer: Printer::new(config.output_format) })

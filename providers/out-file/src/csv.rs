@@ -1,8 +1,7 @@
 //! A row as a line of CSV, by RFC 4180.
 
-use std::borrow::Cow;
-
 use crate::config::{LineEnd, Settings};
+use crate::raw_row::text;
 
 /// How lines are written.
 #[derive(Debug, Clone)]
@@ -79,16 +78,6 @@ impl Style {
         }
         out.push(b'"');
     }
-}
-
-/// A JSON string's text; copied only where it holds escapes.
-#[inline]
-fn text(json: &str) -> Cow<'_, str> {
-    let inner = json.get(1..json.len() - 1).unwrap_or_default();
-    if !inner.contains('\\') {
-        return Cow::Borrowed(inner);
-    }
-    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::csv::Style;
 use crate::files::Files;
 use crate::journal::Journal;
 use crate::part::Part;
+use crate::raw_row::{Columns, NoObject};
 use crate::recover::recover;
 use crate::state::State;
 use crate::template::Hour;
@@ -139,29 +140,32 @@ impl FileOutput {
         let style = self.style.clone();
         let limit = self.files.settings.config.rotate_bytes.unwrap_or(u64::MAX);
         let (mut cells, mut unknown) = (Vec::new(), Vec::new());
-        for envelope in envelopes.iter() {
-            if !envelope.data.starts_with('{') {
-                let message = "the row is no object of columns, which CSV needs";
-                envelopes.reject(&envelope, Error::permanent(message))?;
-                continue;
-            }
-            let key = self.key_of(&envelope)?;
-            let mut part = self.csv_part(&key, &envelope, &style)?;
-            unknown.clear();
-            part.columns.read(envelope.data, &mut cells, |name| unknown.push(name.to_owned()))?;
-            if !unknown.is_empty() {
-                let stream = part.state.stream.clone();
-                let mut names = part.columns.names().to_vec();
-                names.append(&mut unknown);
-                part = self.widen(&key, &stream, names, &style)?;
-                part.columns.read(envelope.data, &mut cells, |_| {})?;
-            }
-            style.write_row(&cells, &mut part.buffer);
-            if part.is_full() {
-                flush(part)?;
-            }
-            if part.size() >= limit {
-                self.files.rotate(&key);
+        let mut all = envelopes.iter().peekable();
+        while let Some(first) = all.peek().copied() {
+            let key = self.key_of(&first)?;
+            let mut part = self.csv_part(&key, &first, &style)?;
+            // A run of rows with the same metadata: no look-up for each.
+            while let Some(envelope) = all.next_if(|next| next.metadata == first.metadata) {
+                let note = |name: &str| unknown.push(name.to_owned());
+                if let Err(error) = part.columns.read(envelope.data, &mut cells, note) {
+                    envelopes.reject(&envelope, Error::permanent(error.to_string()))?;
+                    continue;
+                }
+                if !unknown.is_empty() {
+                    let stream = part.state.stream.clone();
+                    let mut names = part.columns.names().to_vec();
+                    names.append(&mut unknown);
+                    part = self.widen(&key, &stream, names, &style)?;
+                    part.columns.read(envelope.data, &mut cells, |_| {}).map_err(no_object)?;
+                }
+                style.write_row(&cells, &mut part.buffer);
+                if part.is_full() {
+                    flush(part)?;
+                }
+                if part.size() >= limit {
+                    self.files.rotate(&key);
+                    break;
+                }
             }
         }
         Ok(())
@@ -257,9 +261,13 @@ fn flush(part: &mut Part) -> Result<()> {
 /// The keys of a row, for a stream without schema.
 fn names_of(json: &str) -> Result<Vec<String>> {
     let (mut names, mut cells) = (Vec::new(), Vec::new());
-    let none = crate::raw_row::Columns::default();
-    none.read(json, &mut cells, |name| names.push(name.to_owned()))?;
+    let none = Columns::default();
+    none.read(json, &mut cells, |name| names.push(name.to_owned())).map_err(no_object)?;
     Ok(names)
+}
+
+fn no_object(error: NoObject) -> Error {
+    Error::permanent(error.to_string())
 }
 
 fn two_streams(first: &str, second: &str) -> Error {

@@ -97,11 +97,6 @@ impl Part {
         self.length + waiting as u64
     }
 
-    /// Whether a row was ever written to it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0 && self.buffer.is_empty()
-    }
-
     /// Hands the buffer to the operating system.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {

@@ -38,14 +38,7 @@ impl OutputProvider for Log {
     type Config = Config;
 
     /// A log takes nothing back: a replay writes rows again.
-    const DELIVERY: Delivery = Delivery {
-        replayable: false,
-        prunes_on_ack: false,
-        transactional: false,
-        idempotent: false,
-        append_only: false,
-        reshapes: false,
-    };
+    const DELIVERY: Delivery = Delivery::NONE;
 
     async fn open(config: Config, _: OutputStart) -> Result<Self> {
         Ok(Self(config.log_level))

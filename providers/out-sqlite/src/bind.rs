@@ -7,6 +7,8 @@ use dstream_protocol::FieldType;
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
+use crate::raw_row::text;
+
 /// Why a value cannot be written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{json} is no {kind}")]
@@ -123,16 +125,6 @@ fn from_number(kind: Option<FieldType>, json: &str) -> Option<ToSqlOutput<'_>> {
             Err(_) => real(json.parse().ok()?),
         },
     }
-}
-
-/// A JSON string's text; copied only where it holds escapes.
-#[inline]
-fn text(json: &str) -> Cow<'_, str> {
-    let inner = json.get(1..json.len() - 1).unwrap_or_default();
-    if !inner.contains('\\') {
-        return Cow::Borrowed(inner);
-    }
-    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
 #[cfg(test)]

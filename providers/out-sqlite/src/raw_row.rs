@@ -1,127 +1,244 @@
 //! A row's columns, by index, borrowed from its JSON. No tree.
+//!
+//! The SDK has checked that the text is JSON, so this looks only for the ends of keys and values.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use memchr::memchr2;
 
 /// The columns that rows are matched against.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Columns {
     names: Vec<String>,
+    /// Each name as its key stands in most rows, quotes included.
+    keys: Vec<String>,
     by_name: HashMap<String, usize>,
 }
 
+/// The text is no object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the row is no object of columns")]
+pub(crate) struct NoObject;
+
 impl Columns {
     pub(crate) fn new(names: Vec<String>) -> Self {
+        let keys = names.iter().map(|name| serde_json::Value::from(name.as_str()).to_string());
+        let keys = keys.collect();
         let by_name = names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
-        Self { names, by_name }
+        Self { names, keys, by_name }
     }
 
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Keys mostly come in the columns' order, so the next one is compared first.
-    #[inline]
-    fn find(&self, key: &str, expected: usize) -> Option<usize> {
-        match self.names.get(expected) {
-            Some(name) if name == key => Some(expected),
-            _ => self.by_name.get(key).copied(),
-        }
-    }
-
     /// Puts each value of the object `json` at its column's index in `cells`, and hands every key
-    /// that is no column to `unknown`.
-    ///
-    /// # Errors
-    /// Where `json` is no object.
+    /// that is no column to `unknown`. Keys mostly come in the columns' order, so the next column
+    /// is compared first.
+    #[inline]
     pub(crate) fn read<'a>(
         &self,
         json: &'a str,
         cells: &mut Vec<Option<&'a str>>,
-        unknown: impl FnMut(&str),
-    ) -> Result<(), serde_json::Error> {
+        mut unknown: impl FnMut(&str),
+    ) -> Result<(), NoObject> {
         cells.clear();
         cells.resize(self.names.len(), None);
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        deserializer.deserialize_map(RowVisitor { columns: self, cells, unknown })
-    }
-}
-
-struct RowVisitor<'r, 'a, F> {
-    columns: &'r Columns,
-    cells: &'r mut Vec<Option<&'a str>>,
-    unknown: F,
-}
-
-impl<'a, F: FnMut(&str)> Visitor<'a> for RowVisitor<'_, 'a, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of columns")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut scan = Scan { text: json, at: 0 };
+        scan.blanks();
+        if scan.byte() != b'{' {
+            return Err(NoObject);
+        }
+        scan.at += 1;
         let mut expected = 0;
         loop {
-            let key = Key { columns: self.columns, expected, unknown: &mut self.unknown };
-            match map.next_key_seed(key)? {
-                None => return Ok(()),
-                Some(None) => drop(map.next_value::<IgnoredAny>()?),
-                Some(Some(at)) => {
-                    let value: &'a RawValue = map.next_value()?;
-                    self.cells[at] = Some(value.get());
-                    expected = at + 1;
+            scan.blanks();
+            match scan.byte() {
+                b',' => scan.at += 1,
+                b'"' => {
+                    let key = self.keys.get(expected).map(String::as_bytes).unwrap_or_default();
+                    let found = if !key.is_empty() && scan.rest().starts_with(key) {
+                        scan.at += key.len();
+                        Some(expected)
+                    } else {
+                        self.find(scan.string(), &mut unknown)
+                    };
+                    scan.blanks();
+                    scan.at += 1;
+                    scan.blanks();
+                    let value = scan.value();
+                    if let Some(at) = found {
+                        cells[at] = Some(value);
+                        expected = at + 1;
+                    }
                 }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// `key` with its quotes.
+    fn find(&self, key: &str, unknown: &mut impl FnMut(&str)) -> Option<usize> {
+        let name = text(key);
+        let found = self.by_name.get(&*name).copied();
+        if found.is_none() {
+            unknown(&name);
+        }
+        found
+    }
+}
+
+/// A place in a text that is JSON; behind its end every byte is 0.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn blanks(&mut self) {
+        while matches!(self.byte(), b' ' | b'\t' | b'\r' | b'\n') {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// The value that begins here; stands behind it afterwards.
+    #[inline]
+    fn value(&mut self) -> &'a str {
+        let start = self.at;
+        match self.byte() {
+            b'"' => return self.string(),
+            b'{' | b'[' => self.skip_nested(),
+            _ => {
+                while !matches!(self.byte(), b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' | 0)
+                {
+                    self.at += 1;
+                }
+            }
+        }
+        self.since(start)
+    }
+
+    /// The string that begins here, with its quotes.
+    #[inline]
+    fn string(&mut self) -> &'a str {
+        let start = self.at;
+        self.at += 1;
+        while let Some(found) = memchr2(b'"', b'\\', self.rest()) {
+            self.at += found;
+            if self.byte() == b'"' {
+                self.at += 1;
+                return self.since(start);
+            }
+            self.at += 2;
+        }
+        self.at = self.text.len();
+        self.since(start)
+    }
+
+    fn skip_nested(&mut self) {
+        let mut depth = 0_usize;
+        loop {
+            match self.byte() {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                b'"' => {
+                    self.string();
+                    continue;
+                }
+                0 => return,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return;
             }
         }
     }
 }
 
-struct Key<'r, F> {
-    columns: &'r Columns,
-    expected: usize,
-    unknown: F,
-}
-
-impl<'de, F: FnMut(&str)> DeserializeSeed<'de> for Key<'_, F> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+/// A JSON string's text; copied only where it holds escapes.
+#[inline]
+pub(crate) fn text(json: &str) -> Cow<'_, str> {
+    let inner = json.get(1..json.len() - 1).unwrap_or_default();
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Cow::Borrowed(inner);
     }
-}
-
-impl<F: FnMut(&str)> Visitor<'_> for Key<'_, F> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a column's name")
-    }
-
-    fn visit_str<E>(mut self, key: &str) -> Result<Self::Value, E> {
-        let found = self.columns.find(key, self.expected);
-        if found.is_none() {
-            (self.unknown)(key);
-        }
-        Ok(found)
-    }
+    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
 
     #[test]
     fn values_are_found_by_column_whatever_their_order() {
         let columns = Columns::new(vec!["a".into(), "b\"".into(), "c".into()]);
         let (mut cells, mut unknown) = (Vec::new(), Vec::new());
-        let json = r#"{"c": {"x":[1]}, "extra":1, "b\"":"t\n"}"#;
+        let json = r#" {"c": {"x":["}"]} , "extra":1, "b\"":"t\\" }"#;
         columns.read(json, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
-        assert_eq!(cells, [None, Some(r#""t\n""#), Some(r#"{"x":[1]}"#)]);
+        assert_eq!(cells, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
         assert_eq!(unknown, ["extra"]);
         assert!(columns.read("[1]", &mut cells, |_| {}).is_err());
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f32>().prop_map(Value::from),
+            "[a-c\"\\\\{}\\[\\],:\n é]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c\"\\\\]{0,3}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_serde_json_finds(
+            row in prop::collection::btree_map("[a-e\"\\\\é]{0,2}", json(), 0..6),
+            names in prop::collection::btree_set("[a-e\"\\\\é]{0,2}", 0..6),
+            pretty: bool,
+        ) {
+            let row: Map<String, Value> = row.into_iter().collect();
+            let names: Vec<String> = names.into_iter().collect();
+            let text = match pretty {
+                true => serde_json::to_string_pretty(&row).unwrap(),
+                false => serde_json::to_string(&row).unwrap(),
+            };
+            let row: Map<String, Value> = serde_json::from_str(&text).unwrap();
+            let (mut cells, mut unknown) = (Vec::new(), Vec::new());
+            Columns::new(names.clone()).read(&text, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
+            for (name, cell) in names.iter().zip(&cells) {
+                let value = cell.map(|json| serde_json::from_str::<Value>(json).unwrap());
+                prop_assert_eq!(value.as_ref(), row.get(name));
+            }
+            let expected: Vec<_> = row.keys().filter(|key| !names.contains(key)).cloned().collect();
+            prop_assert_eq!(unknown, expected);
+        }
     }
 }

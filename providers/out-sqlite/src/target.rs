@@ -18,6 +18,8 @@ pub(crate) struct Target {
     /// The columns that are written, in the order of the parameters.
     pub(crate) columns: Columns,
     pub(crate) kinds: Vec<Option<FieldType>>,
+    /// Where the key's columns stand among them.
+    pub(crate) key_at: Vec<usize>,
     /// Columns that rows have and that are not written.
     pub(crate) ignored: Vec<String>,
     /// Writes a whole row.
@@ -64,7 +66,9 @@ impl Target {
             Mode::Upsert => statements::upsert(&dialect, &table.name, &listed, &table.key),
         };
         let kinds = table.columns.iter().map(|column| column.kind).collect();
-        Self { columns: Columns::new(names), kinds, ignored, write, dialect, table }
+        let at = |key: &String| names.iter().position(|name| name == key);
+        let key_at = table.key.iter().filter_map(at).collect();
+        Self { columns: Columns::new(names), kinds, key_at, ignored, write, dialect, table }
     }
 
     /// The table with columns that a row has brought.

@@ -130,6 +130,11 @@ impl<'c> Writer<'c> {
     ) -> Written {
         self.read(envelope, meta, at, cells)?;
         let target = &self.targets.list[*at];
+        // SQLite would make up a value for a lone integer key that is null.
+        let missing = |index: &&usize| cells[**index].is_none_or(|json| json == "null");
+        if let Some(index) = target.key_at.iter().find(missing) {
+            return Err(wrong_value(target, *index, "a key cannot be null"));
+        }
         let statement = match self.rows.entry(*at) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
@@ -175,7 +180,7 @@ impl<'c> Writer<'c> {
                     unknown.push(name.to_owned());
                 }
             };
-            target.columns.read(envelope.data, cells, note).map_err(Error::from)
+            target.columns.read(envelope.data, cells, note).map_err(no_object)
         };
         read(target, cells, &mut unknown)?;
         if !unknown.is_empty() && self.config.evolve != Evolve::Ignore {
@@ -309,6 +314,10 @@ fn wrong_value(target: &Target, index: usize, why: &str) -> Failure {
     Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
 }
 
+fn no_object(error: crate::raw_row::NoObject) -> Error {
+    Error::permanent(error.to_string())
+}
+
 fn append_only(op: Op) -> Error {
     Error::permanent(format!(
         "`mode = \"append\"` takes rows and inserts, and this is {op:?}: set `mode` to \"upsert\" to follow changes"
@@ -340,6 +349,7 @@ fn columns_of(envelope: &Envelope<'_>) -> Result<Vec<Column>> {
     }
     let (mut names, mut cells) = (Vec::new(), Vec::new());
     let none = Columns::default();
-    none.read(envelope.data, &mut cells, |name| names.push(Column::untyped(name)))?;
+    none.read(envelope.data, &mut cells, |name| names.push(Column::untyped(name)))
+        .map_err(no_object)?;
     Ok(names)
 }

@@ -10,8 +10,8 @@ use super::sent::Sent;
 use super::{InputProvider, InputStart, Next};
 use crate::batch::{Batch, Core};
 use crate::cadence::Clock;
-use crate::session::{Failure, HEARTBEAT, Session, alive};
-use crate::stdio::Stdout;
+use crate::session::{Failure, Session, alive};
+use crate::stdio::{HEARTBEAT, Stdout};
 use crate::stop::Stop;
 use crate::{Error, Result};
 
@@ -154,15 +154,12 @@ impl<P: InputProvider> Running<P> {
             }
             let due = self.batch.core.offered_in().unwrap_or(FOREVER);
             let wait = due.min(end - now).min(HEARTBEAT);
-            let mut beat = false;
             tokio::select! {
-                () = tokio::time::sleep(wait) => beat = wait == HEARTBEAT,
+                () = tokio::time::sleep(wait) => {}
                 () = self.inbox.arrived() => {}
                 () = self.stop.stopped() => return Ok(()),
             }
-            if beat {
-                self.stdout.heartbeat()?;
-            }
+            self.stdout.heartbeat()?;
             self.hand_over_mail().await?;
         }
     }

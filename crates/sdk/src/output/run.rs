@@ -14,8 +14,8 @@ use super::{OutputProvider, OutputStart};
 use crate::lines::{Kind, Lines};
 use crate::rejections::Rejections;
 use crate::runs::{Checked, Run};
-use crate::session::{Failure, HEARTBEAT, Session, alive};
-use crate::stdio::{Source, Stdout};
+use crate::session::{Failure, Session, alive};
+use crate::stdio::{HEARTBEAT, Source, Stdout};
 use crate::stop::Stop;
 use crate::{Console, Error, Result};
 
@@ -156,9 +156,7 @@ impl<P: OutputProvider> Running<P> {
             () = self.stop.stopped() => return Err(Failure::Stopped),
             read = self.source.read(&mut self.lines.text) => read.map_err(Error::from)?,
             () = tokio::time::sleep(wait) => {
-                if timer.is_none() {
-                    self.stdout.heartbeat()?;
-                }
+                self.stdout.heartbeat()?;
                 return Ok(Woken::Time);
             }
         };

@@ -7,8 +7,8 @@ use crate::lines::{Kind, Lines};
 use crate::output::read_control;
 use crate::rejections::Rejections;
 use crate::runs::{Checked, Run};
-use crate::session::{Failure, HEARTBEAT, Session, alive};
-use crate::stdio::{Source, Stdout};
+use crate::session::{Failure, Session, alive};
+use crate::stdio::{HEARTBEAT, Source, Stdout};
 use crate::stop::Stop;
 use crate::{Error, Result};
 

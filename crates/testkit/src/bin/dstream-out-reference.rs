@@ -48,14 +48,7 @@ struct Reference {
 impl OutputProvider for Reference {
     type Config = Config;
 
-    const DELIVERY: Delivery = Delivery {
-        replayable: false,
-        prunes_on_ack: false,
-        transactional: false,
-        idempotent: true,
-        append_only: false,
-        reshapes: false,
-    };
+    const DELIVERY: Delivery = Delivery { idempotent: true, ..Delivery::NONE };
 
     async fn open(config: Config, start: OutputStart) -> Result<Self> {
         let rows = start.state.map_or(Ok(0), |state| serde_json::from_str(state.get()))?;

@@ -1,0 +1,22 @@
+task "people" {
+  input {
+    provider = "in-file"
+    config {
+      path = "data/people-*.csv"
+      stream = "people"
+      key = ["id"]
+      types = {
+        zip = "string"
+        pay = "decimal(12,2)"
+      }
+    }
+  }
+
+  output {
+    provider = "out-sqlite"
+    config {
+      path = "people.db"
+      mode = "upsert"
+    }
+  }
+}
