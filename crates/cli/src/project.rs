@@ -47,7 +47,7 @@ impl Project {
     /// The task of this name, or why there is none.
     pub(crate) fn task(&self, name: &str) -> Result<&Task> {
         self.loaded.task(name).map_err(|diagnostic| {
-            Problem::within(Exit::Usage, vec![diagnostic], self.loaded.file.clone())
+            Problem::within(Exit::Usage, vec![*diagnostic], self.loaded.file.clone())
         })
     }
 

@@ -65,7 +65,7 @@ fn several_tasks_run_at_once_and_what_outputs_print_goes_to_stdout() {
 #[test]
 fn a_failure_names_the_provider_the_place_and_its_last_words() {
     let project = count();
-    let broken = "#!/bin/bash\nread -r _\necho 'opening' >&2\necho '{\"status\":\"error\",\"kind\":\"config\",\"message\":\"cannot write lines.txt: no such folder\",\"path\":\"path\"}'\nexit 1\n";
+    let broken = "#!/bin/bash\nread -r _\necho 'opening' >&2\nsleep 0.3\necho '{\"status\":\"error\",\"kind\":\"config\",\"message\":\"cannot write lines.txt: no such folder\",\"path\":\"path\"}'\nexit 1\n";
     project.described("lines", broken, OUT_LINES);
     steady().bind(|| insta::assert_snapshot!("run_fails", project.show(&["run", "count"])));
 }

@@ -57,19 +57,45 @@ fn one_partition_of_one_input_can_be_removed_and_set() {
 }
 
 #[test]
-fn a_checkpoint_that_a_destination_keeps_can_only_be_forgotten_as_a_whole() {
+fn a_checkpoint_changed_by_hand_is_marked_for_destinations_that_keep_a_copy() {
     let project = with_state();
+    let input = |project: &Project| {
+        project.json(&["state", "show", "count"]).1["state"]["inputs"]["input"].clone()
+    };
+    assert!(input(&project)["by_hand"].is_null());
+    project.show(&["state", "set", "count", "--input", "input", "5"]);
+    assert_eq!(
+        (&input(&project)["by_hand"], &input(&project)["checkpoint"][""]),
+        (&true.into(), &5.into())
+    );
+    let other = with_state();
+    other.show(&["state", "rm", "count", "--input", "input"]);
+    assert_eq!(input(&other)["by_hand"], true);
+    assert_eq!(input(&other)["checkpoint"], serde_json::json!({}));
+}
+
+#[test]
+fn an_input_that_only_a_destination_knows_can_be_forgotten() {
+    let project = with_state();
+    let rm = ["state", "rm", "count", "--input", "old"];
+    insta::assert_snapshot!("state_rm_unknown", project.show(&rm));
     let mark = r#""state":{"offset":12},"mark":{"epoch":3,"id":9}"#;
     let state = project.read(".dstream/tasks/count/state.json");
     let state = state.replace(r#""state":{"offset":12}"#, mark);
     project.write(".dstream/tasks/count/state.json", &state);
-    let set = ["state", "set", "count", "--input", "input", "5"];
-    insta::assert_snapshot!("state_set_kept", project.show(&set));
-    let (_, removed) = project.json(&["state", "rm", "count", "--input", "input"]);
-    assert!(removed["note"].as_str().unwrap().contains(ID), "{removed}");
-    assert_ne!(removed["task_id"], ID);
-    let (_, adopted) = project.json(&["state", "set", "count", "--task-id", ID]);
-    assert_eq!(adopted["task_id"], ID);
+    assert_eq!(project.json(&rm).0, 0);
+}
+
+#[test]
+fn an_identity_can_be_adopted_and_with_it_what_destinations_keep() {
+    let project = with_state();
+    let state = project.read(".dstream/tasks/count/state.json");
+    let marked = r#""state":{"offset":12},"mark":{"epoch":3,"id":9}"#;
+    let state = state.replace(r#""state":{"offset":12}"#, marked);
+    project.write(".dstream/tasks/count/state.json", &state);
+    let other = "7f1c9a52-52a3-4a53-9f0e-0d6a3c1d7c11";
+    let (_, adopted) = project.json(&["state", "set", "count", "--task-id", other]);
+    assert_eq!(adopted["task_id"], other);
     assert!(!project.read(".dstream/tasks/count/state.json").contains("mark"));
 }
 

@@ -70,33 +70,10 @@ fn none(task: &str) -> Box<Problem> {
     Problem::usage(format!("task `{task}` has no state: it never ran, or it was removed"))
 }
 
-/// Makes a removed checkpoint count for outputs that keep a copy in their own transactions.
-///
-/// Such an output finds its copy by the task's identity, and its copy wins. With a new identity the
-/// task begins at the beginning there. A place in the middle cannot be given to it.
-fn leave_copies_behind(state: &mut TaskState) -> Result<Option<String>> {
-    let keepers: Vec<&str> =
-        state.outputs.iter().filter(|(_, o)| o.mark.is_some()).map(|(n, _)| n.as_str()).collect();
-    if keepers.is_empty() {
-        return Ok(None);
-    }
-    let keepers = keepers.join(", ");
-    if state.inputs.values().any(|i| !i.checkpoint.is_empty()) {
-        let summary = format!(
-            "output `{keepers}` keeps the checkpoint in its destination, and that copy counts"
-        );
-        return Err(Problem::usage(summary).help(format!(
-            "`dstream state rm {}` forgets all of it: the task begins at the beginning",
-            state.task
-        )));
-    }
-    let note = format!(
-        "Output `{keepers}` keeps the old checkpoint under the identity {}; the task has a new one.",
-        state.task_id
-    );
-    state.task_id = uuid::Uuid::new_v4().to_string();
-    state.outputs.values_mut().for_each(|o| o.mark = None);
-    Ok(Some(note))
+/// Whether an output keeps the checkpoint in its own transactions. A change by hand replaces its
+/// copy at the next start.
+fn kept_elsewhere(state: &TaskState) -> bool {
+    state.outputs.values().any(|o| o.mark.is_some())
 }
 
 /// Saves a change.

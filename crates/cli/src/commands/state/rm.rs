@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{leave_copies_behind, none, open, save};
+use super::{kept_elsewhere, none, open, save};
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
@@ -37,10 +37,12 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
         return Ok(Answer::new(text, json!({ "task": args.task, "removed": "all" })));
     };
     let names: Vec<String> = state.inputs.keys().cloned().collect();
-    let Some(entry) = state.inputs.get_mut(input) else {
+    // A destination may know an input that the state does not.
+    if !names.contains(input) && !kept_elsewhere(&state) {
         return Err(Problem::usage(format!("the state knows no input `{input}`"))
             .help(format!("it knows: {}", names.join(", "))));
-    };
+    }
+    let entry = state.inputs.entry(input.clone()).or_default();
     match &args.partition {
         None => entry.checkpoint.clear(),
         Some(partition) => {
@@ -54,16 +56,14 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
             }
         }
     }
-    let note = leave_copies_behind(&mut state)?;
+    entry.by_hand = true;
     save(handle.as_ref(), &mut state)?;
     let what = match &args.partition {
         None => format!("The checkpoint of input `{input}` was removed."),
         Some(p) => format!("The checkpoint of partition `{p}` of input `{input}` was removed."),
     };
-    let text = [Some(what), note.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n");
     let document = json!({
-        "task": args.task, "removed": "checkpoint", "input": input,
-        "partition": args.partition, "task_id": state.task_id, "note": note,
+        "task": args.task, "removed": "checkpoint", "input": input, "partition": args.partition,
     });
-    Ok(Answer::new(text, document))
+    Ok(Answer::new(what, document))
 }

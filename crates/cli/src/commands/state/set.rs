@@ -6,7 +6,7 @@ use dstream_protocol::Json;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{leave_copies_behind, open, save};
+use super::{open, save};
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
@@ -68,8 +68,8 @@ pub(crate) fn run(context: &Context, args: &Set) -> Result<Answer> {
         }
         let entry = state.inputs.entry(input.clone()).or_default();
         entry.checkpoint.insert(args.partition.clone(), checkpoint.clone());
+        entry.by_hand = true;
         lines.push(format!("Input `{input}` goes on from {}.", checkpoint.get()));
-        lines.extend(leave_copies_behind(&mut state)?);
     }
     if let Some(id) = args.task_id {
         state.task_id = id.to_string();

@@ -62,6 +62,7 @@ pub(crate) fn lines(state: &TaskState) -> Vec<String> {
         lines.push(format!("input       {name} ({})", input.provider));
         lines.extend(fingerprint(input.fingerprint.as_deref()));
         lines.extend(checkpoint(&input.checkpoint).into_iter().map(|l| format!("  {l}")));
+        lines.extend(input.by_hand.then(|| "  set by hand: counts at the next start".to_owned()));
     }
     for (name, output) in &state.outputs {
         lines.push(format!("output      {name} ({})", output.provider));
