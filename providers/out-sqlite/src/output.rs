@@ -6,7 +6,8 @@ use dstream_sdk::{Claimed, Commit, Envelopes, OutputProvider, OutputStart, Resul
 use crate::bookkeeping::Owner;
 use crate::config::Config;
 use crate::store::Store;
-use crate::writer::{Targets, Writer};
+use crate::targets::Targets;
+use crate::writer::Writer;
 
 /// Writes an SQLite database.
 pub(crate) struct SqliteOutput {
