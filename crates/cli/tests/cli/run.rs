@@ -152,3 +152,17 @@ fn a_reader_that_goes_away_ends_the_run_cleanly() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
+
+#[test]
+fn a_task_that_another_run_holds_is_not_started() {
+    let project = count();
+    let lock = project.write(
+        ".dstream/tasks/count/lock",
+        r#"{"pid":4711,"host":"north","since":"2026-01-02T03:04:05Z"}"#,
+    );
+    let held = std::fs::File::open(lock).unwrap();
+    held.lock().unwrap();
+    let shown = project.show(&["run", "count"]);
+    assert!(shown.contains("exit 4") && shown.contains("process 4711 on north"), "{shown}");
+    assert_eq!(project.read("lines.txt"), "");
+}
