@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEBUG := $(TARGET)/debug
 ROUNDS ?= 200
 
-.PHONY: help deps build demo test lint deny ci bench chaos clean
+.PHONY: help deps build demo kill test lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -24,6 +24,9 @@ build: ## Build dstream and the providers, for use (release)
 
 demo: ## 28,298 airports from a CSV file into SQLite, and a question to the table
 	@.ci/demo
+
+kill: ## The demo again, killed half way and run again
+	@.ci/demo kill
 
 test: ## Run every test that needs no server
 	@.ci/deps

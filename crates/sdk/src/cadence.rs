@@ -32,12 +32,11 @@ pub(crate) struct Clock {
     lines: u64,
     bytes: u64,
     since: Instant,
-    asked: u32,
 }
 
 impl Clock {
     pub(crate) fn new(cadence: Cadence) -> Self {
-        Self { cadence, lines: 0, bytes: 0, since: Instant::now(), asked: 0 }
+        Self { cadence, lines: 0, bytes: 0, since: Instant::now() }
     }
 
     #[inline]
@@ -46,21 +45,11 @@ impl Clock {
         self.bytes += bytes as u64;
     }
 
-    /// Whether a checkpoint that was offered is to be sent.
+    /// The cheap questions first: this is asked as often as a source has a safe point.
     pub(crate) fn is_due(&self) -> bool {
         self.lines >= self.cadence.lines
             || self.bytes >= self.cadence.bytes
             || self.since.elapsed() >= self.cadence.time
-    }
-
-    /// The same inside a batch, where nothing is sent before its end: the clock, which costs more
-    /// than all the rest of an offer, is asked only now and then.
-    #[inline]
-    pub(crate) fn is_due_in_batch(&mut self) -> bool {
-        self.asked = self.asked.wrapping_add(1);
-        self.lines >= self.cadence.lines
-            || self.bytes >= self.cadence.bytes
-            || (self.asked.is_multiple_of(16) && self.is_due())
     }
 
     /// How long until it is due by time alone.

@@ -16,6 +16,8 @@ pub(crate) struct Header {
     /// Bytes and lines of the header row, which is no data.
     pub(crate) len: usize,
     pub(crate) lines: u64,
+    /// No row was there to infer types from.
+    pub(crate) unsampled: bool,
 }
 
 /// Reads the head of a file from its first bytes. `None`: there is not enough of it yet.
@@ -39,7 +41,7 @@ pub(crate) fn read(
         return Ok(None);
     }
     let columns = columns(config, known, names, &sample)?;
-    Ok(Some(Header { columns, len, lines }))
+    Ok(Some(Header { columns, len, lines, unsampled: sample.rows == 0 }))
 }
 
 /// One record's texts and its length.

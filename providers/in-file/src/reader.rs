@@ -35,6 +35,8 @@ pub(crate) struct Reader {
     complete: bool,
     at_end: bool,
     compressed: bool,
+    /// The types were not inferred from any row: they must not outlive this run.
+    unsampled: bool,
 }
 
 /// What [`Reader::next`] found.
@@ -78,6 +80,7 @@ impl Reader {
             complete,
             at_end: false,
             compressed: compression != Compression::None,
+            unsampled: false,
         };
         if format == Format::Csv && !reader.prepare_csv(config, ending.tabs, known)? {
             return Ok(None);
@@ -103,6 +106,7 @@ impl Reader {
                 Some(header) => {
                     self.advance(header.len, header.lines);
                     self.columns = header.columns;
+                    self.unsampled = header.unsampled;
                 }
                 None if at_end => {}
                 None => return Ok(false),
@@ -135,6 +139,7 @@ impl Reader {
             }
             match item {
                 Item::Row { len, lines } => {
+                    self.unsampled = false;
                     self.advance(len, lines);
                     return Ok(Found::Row(&self.row));
                 }
@@ -192,6 +197,9 @@ impl Reader {
 
     /// Where to resume after the last row that was given out.
     pub(crate) fn state(&self, inode: Inode, stream: &str) -> Result<FileState> {
+        if self.unsampled {
+            return Ok(FileState { inode, stream: stream.to_owned(), ..FileState::default() });
+        }
         let position = self.source.position_of(self.offset);
         let fingerprint = Fingerprint::take(self.source.file(), position)
             .with_context(|| format!("cannot read {}", self.path.display()))?;

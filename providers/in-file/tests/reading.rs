@@ -218,6 +218,18 @@ fn the_types_of_a_resumed_file_are_those_that_were_inferred() {
     assert_eq!(second.rows, [json!({"id": 2, "code": "7"})]);
 }
 
+#[test]
+fn a_file_that_had_only_a_header_gets_its_types_from_its_first_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    write(&path, "id\n");
+    let first = read(&json!({"path": path}));
+    assert!(first.says("@schema") && first.rows.is_empty());
+    append(&path, "1\n");
+    let second = read_from(&json!({"path": path}), &Value::Object(first.state), true);
+    assert_eq!(second.rows, [json!({"id": 1})]);
+}
+
 /// Takes lines until this many rows have come.
 fn rows(host: &mut FakeHost, sent: &mut Sent, count: usize) {
     while sent.rows.len() < count {

@@ -32,14 +32,13 @@ impl Style {
     /// One row of JSON values.
     #[inline]
     pub(crate) fn write_row(&self, cells: &[Option<&str>], out: &mut Vec<u8>) {
+        let start = out.len();
         for (at, cell) in cells.iter().enumerate() {
             self.delimit(at, out);
             self.write_value(cell.unwrap_or("null"), out);
         }
         // A lone empty field would be an empty line, which readers skip.
-        if let [None | Some("null")] = cells
-            && self.null.is_empty()
-        {
+        if out.len() == start {
             out.extend_from_slice(b"\"\"");
         }
         out.extend_from_slice(self.line_end);
@@ -109,6 +108,7 @@ mod tests {
             "NULL,\"NULL\",\r\n"
         );
         assert_eq!(line("", &[None]), "\"\"\r\n");
+        assert_eq!(line("NULL", &[Some("\"\"")]), "\"\"\r\n");
     }
 
     #[test]

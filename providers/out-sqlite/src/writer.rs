@@ -47,7 +47,8 @@ pub(crate) struct Writer<'c> {
     pub(crate) owner: &'c Owner,
     pub(crate) config: &'c Config,
     pub(crate) targets: &'c mut Targets,
-    rows: HashMap<usize, Statement<'c>>,
+    /// What writes whole rows, by the table's place in `targets`.
+    rows: Vec<Option<Statement<'c>>>,
     others: HashMap<String, Statement<'c>>,
 }
 
@@ -72,7 +73,7 @@ impl<'c> Writer<'c> {
         config: &'c Config,
         targets: &'c mut Targets,
     ) -> Self {
-        let (rows, others) = (HashMap::new(), HashMap::new());
+        let (rows, others) = (Vec::new(), HashMap::new());
         Self { connection, owner, config, targets, rows, others }
     }
 
@@ -82,9 +83,7 @@ impl<'c> Writer<'c> {
         let mut cells = Vec::new();
         for envelope in envelopes.iter() {
             let metadata = envelope.metadata.unwrap_or_default();
-            let same = last
-                .as_ref()
-                .is_some_and(|(text, _, at)| *text == metadata && self.rows.contains_key(at));
+            let same = last.as_ref().is_some_and(|(text, ..)| *text == metadata);
             if !same {
                 let meta = envelope.meta()?;
                 let at = self.target(meta.stream(), &envelope)?;
@@ -135,11 +134,13 @@ impl<'c> Writer<'c> {
         if let Some(index) = target.key_at.iter().find(missing) {
             return Err(wrong_value(target, *index, "a key cannot be null"));
         }
-        let statement = match self.rows.entry(*at) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(self.connection.prepare(&target.write).map_err(fatal)?)
-            }
+        if self.rows.len() <= *at {
+            self.rows.resize_with(*at + 1, || None);
+        }
+        let slot = &mut self.rows[*at];
+        let statement = match slot {
+            Some(statement) => statement,
+            None => slot.insert(self.connection.prepare(&target.write).map_err(fatal)?),
         };
         for (index, (cell, kind)) in cells.iter().zip(&target.kinds).enumerate() {
             bind(statement, index + 1, *kind, *cell)

@@ -71,6 +71,9 @@ fn the_value_of_a_sensitive_variable_is_never_part_of_an_error() {
     let text = "variable \"x\" {\n  type      = number\n  sensitive = true\n}\n";
     let error = load(text, &Inputs::empty().var("x", "hunter2")).unwrap_err();
     assert!(error.contains("must be a number") && !error.contains("hunter2"), "{error}");
+    let text = text.replace("\n}", "\n  default   = \"hunter2\"\n}");
+    let error = load(&text, &Inputs::empty()).unwrap_err();
+    assert!(error.contains("does not fit its type") && !error.contains("hunter2"), "{error}");
 }
 
 #[test]

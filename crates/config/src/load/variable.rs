@@ -156,7 +156,9 @@ fn declare(
         None => None,
         Some(Ok(value)) => Some(value),
         Some(Err(m)) => {
-            let at = default.map(|a| span(&a.value)).unwrap_or_default();
+            // The line of a sensitive default is not shown.
+            let written = default.filter(|_| !sensitive).map(|a| span(&a.value));
+            let at = written.unwrap_or_else(|| header(block));
             let what = format!("the default of `{name}` does not fit its type");
             errors.push(Diagnostic::error(what).at(at).detail(format!(
                 "{} {}",
@@ -264,15 +266,13 @@ fn validate(
                 },
             );
             let at = condition.value.span().unwrap_or_default();
-            errors.push(
-                Diagnostic::error(format!(
-                    "the value of the variable `{}` is refused",
-                    declared.name
-                ))
-                .at(at)
-                .detail(text)
-                .related(declared.at.clone(), "this variable"),
-            );
+            let what = format!("the value of the variable `{}` is refused", declared.name);
+            let mut error = Diagnostic::error(what).at(at).detail(text);
+            // Nothing near a sensitive default is shown.
+            if !declared.sensitive {
+                error = error.related(declared.at.clone(), "this variable");
+            }
+            errors.push(error);
         }
         errors.append(&mut reader.errors);
     }

@@ -116,7 +116,7 @@ impl Core {
             part.moved = true;
         }
         self.mark_safe();
-        if self.clock.is_due_in_batch() {
+        if self.clock.is_due() {
             self.write_checkpoint();
         }
         Ok(())
