@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
+use dstream_engine::mask::Mask;
 use dstream_engine::{Failure, Protocol};
 use dstream_protocol::{Capability, LifecycleReport, Operation, Role};
 use dstream_task::Task;
+use dstream_task::secret::MASK;
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -38,6 +40,19 @@ pub(crate) async fn ask(
         events: std::sync::Arc::new(log::event),
     })
     .await
+    .map(|answer| masked(answer, &Mask::new(&project.loaded.secrets)))
+}
+
+/// A careless provider may answer with its own config.
+fn masked(mut answer: LifecycleAnswer, mask: &Mask) -> LifecycleAnswer {
+    let text = serde_json::to_string(&answer.report).map(|t| mask.apply(&t)).unwrap_or_default();
+    // Where a number was a secret, what is left is no JSON, and nothing of it is shown.
+    answer.report = serde_json::from_str(&text).unwrap_or_else(|_| LifecycleReport {
+        status: answer.report.status,
+        message: Some(MASK.to_owned()),
+        ..LifecycleReport::default()
+    });
+    answer
 }
 
 /// The providers that take part in init, plan, status and destroy: of version 2 those that declare

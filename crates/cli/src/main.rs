@@ -12,6 +12,8 @@ mod answer;
 mod check;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod configuration_tests;
 mod context;
 mod diagnostics;
 mod exit;

@@ -51,7 +51,8 @@ impl Signals {
             _ = source.next() => {}
             () = tokio::time::sleep(PATIENCE) => {}
         }
-        std::process::exit(Exit::Interrupted.code().into());
+        let exit = if self.interrupted() { Exit::Interrupted } else { Exit::Failed };
+        std::process::exit(exit.code().into());
     }
 }
 

@@ -40,7 +40,7 @@ impl Declared {
             return Ok(Self::V1);
         }
         if let Some(description) = beside(path)? {
-            let speaks = description.protocol.contains(&VERSION);
+            let speaks = protocol.is_some() || description.protocol.contains(&VERSION);
             return Ok(if speaks { Self::V2(Some(Box::new(description))) } else { Self::V1 });
         }
         Ok(match protocol {
@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(Declared::of(&program, Some(1), false).unwrap(), Declared::V1);
         std::fs::write(folder.path().join("read.sh.json"), V1).unwrap();
         assert_eq!(Declared::of(&program, None, true).unwrap(), Declared::V1);
+        assert!(matches!(Declared::of(&program, Some(2), true), Ok(Declared::V2(Some(_)))));
     }
 
     #[test]

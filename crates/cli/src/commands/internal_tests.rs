@@ -55,3 +55,14 @@ fn a_letter_that_is_gone_or_no_envelope_is_an_error_and_nothing_is_sent() {
         assert_eq!(stdout.lines().count(), 1);
     }
 }
+
+#[test]
+fn what_a_destination_remembers_of_another_replay_is_not_done() {
+    let mut state = TaskState::new("t");
+    let position = RawValue::from_string(r#"{"replay":"r0","done":7}"#.into()).unwrap();
+    let input = state.inputs.entry(INPUT.to_owned()).or_default();
+    input.checkpoint.insert(String::new(), position);
+    assert_eq!(done(Some(&state), "r1"), 0);
+    assert_eq!(done(Some(&state), "r0"), 7);
+    assert_eq!(done(None, "r0"), 0);
+}

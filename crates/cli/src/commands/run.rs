@@ -73,10 +73,12 @@ pub(crate) async fn run(context: &Context, args: &Run) -> Result<Answer> {
     });
     let reports = join_all(runs).await;
     report.end();
-    let ended = tasks.iter().zip(&reports);
-    let exits = ended.map(|(task, report)| conclude(context, &project, task, report));
-    let exits: Vec<Exit> = exits.collect();
     let interrupted = signals.interrupted().then_some(Exit::Interrupted);
+    let mut exits = Vec::new();
+    for (task, report) in tasks.iter().zip(&reports) {
+        conclude(context, &project, task, report);
+        exits.push(exit(report, interrupted));
+    }
     Ok(Answer::printed(Exit::worst(exits.into_iter().chain(interrupted))))
 }
 
@@ -134,23 +136,25 @@ fn attempts(task: &Task) -> u32 {
 }
 
 /// Says how a task ended; with `--json` its last event has said it.
-fn conclude(context: &Context, project: &Project, task: &Task, report: &RunReport) -> Exit {
-    let failure = match &report.outcome {
-        Outcome::Failed(failure) | Outcome::Held(failure) => Some(failure),
-        _ => None,
-    };
-    if !context.global.json {
-        if let Some(failure) = failure {
-            let problem = Problem::failure(&project.loaded, &task.name, failure);
-            context.screen.error(&problem.render(context.screen.color_err));
-        }
-        let state = project.state().read(&task.name).ok().flatten();
-        let text = summary::summary(&task.name, report, state.as_ref());
-        context.screen.error(&Mask::new(&project.loaded.secrets).apply(&text));
+fn conclude(context: &Context, project: &Project, task: &Task, report: &RunReport) {
+    if context.global.json {
+        return;
     }
+    if let Some(failure) = report.outcome.failure() {
+        let problem = Problem::failure(&project.loaded, &task.name, failure);
+        context.screen.error(&problem.render(context.screen.color_err));
+    }
+    let state = project.state().read(&task.name).ok().flatten();
+    let text = summary::summary(&task.name, report, state.as_ref());
+    context.screen.error(&Mask::new(&project.loaded.secrets).apply(&text));
+}
+
+/// What a task's end means for the exit code.
+fn exit(report: &RunReport, interrupted: Option<Exit>) -> Exit {
     match &report.outcome {
         Outcome::Held(_) => Exit::Held,
-        Outcome::Failed(_) | Outcome::Killed => Exit::Failed,
+        Outcome::Failed(_) => Exit::Failed,
+        Outcome::Killed => interrupted.unwrap_or(Exit::Failed),
         Outcome::Completed | Outcome::Stopped if report.totals.rejected > 0 => Exit::DeadLetters,
         Outcome::Completed | Outcome::Stopped => Exit::Done,
     }

@@ -127,3 +127,27 @@ fn a_provider_that_is_found_by_name_is_asked_what_it_is_and_may_be_of_version_1(
     project.write("dstream.hcl", &file);
     insta::assert_snapshot!("asked", project.show(&["init"]));
 }
+
+#[test]
+fn a_provider_that_answers_with_its_own_config_betrays_no_secret() {
+    let project = original();
+    let variable = "variable \"password\" {\n  sensitive = true\n  default = \"hunter2-abc\"\n}\n";
+    let file = project.read("dstream.hcl").replacen(
+        "config {}",
+        "config {\n      password = var.password\n    }",
+        2,
+    );
+    project.write("dstream.hcl", &format!("{variable}{file}"));
+    let careless = r#"#!/bin/bash
+read -r command
+echo "$command" >&2
+echo "{\"status\":\"ok\",\"resources\":[{\"type\":\"queue\",\"name\":\"q\",\"detail\":$(echo "$command" | sed 's/"/\\"/g; s/^/"/; s/$/"/')}],\"metadata\":{\"config\":$command}}"
+"#;
+    project.script("write.sh", careless);
+    for args in
+        [&["plan", "original"][..], &["init", "original"], &["status", "original", "--json"]]
+    {
+        let shown = project.show(args);
+        assert!(shown.contains("(sensitive)") && !shown.contains("hunter2"), "{shown}");
+    }
+}

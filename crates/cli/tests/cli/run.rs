@@ -152,3 +152,39 @@ fn a_reader_that_goes_away_ends_the_run_cleanly() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
+
+#[test]
+fn a_task_that_another_run_holds_is_not_started() {
+    let project = count();
+    let lock = project.write(
+        ".dstream/tasks/count/lock",
+        r#"{"pid":4711,"host":"north","since":"2026-01-02T03:04:05Z"}"#,
+    );
+    let held = std::fs::File::open(lock).unwrap();
+    held.lock().unwrap();
+    let shown = project.show(&["run", "count"]);
+    assert!(shown.contains("exit 4") && shown.contains("process 4711 on north"), "{shown}");
+    assert_eq!(project.read("lines.txt"), "");
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once_a_provider_that_does_not_listen() {
+    let project = count();
+    let deaf = "#!/bin/bash\nread -r _\necho '{\"status\":\"ready\",\"protocol\":2}'\ntrap '' TERM INT\nwhile :; do sleep 0.1; done\n";
+    project.described("count", deaf, IN_COUNT);
+    let mut command = project.command(&["run", "count", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let interrupt = || {
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap()
+    };
+    assert!(events.any(|l| l.contains("\"event\":\"running\"")));
+    interrupt();
+    assert!(events.any(|l| l.contains("\"event\":\"stopping\"")));
+    let begun = std::time::Instant::now();
+    interrupt();
+    let last = events.last().unwrap();
+    assert!(last.contains("\"outcome\":\"killed\""), "{last}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
