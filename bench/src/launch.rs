@@ -89,7 +89,8 @@ fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
             memory = peak;
         }
         for pid in children_of(child.id()) {
-            if let Some((name, peak)) = peak(pid) {
+            // Between fork and exec a child still runs its parent's program.
+            if let Some((name, peak)) = peak(pid).filter(|(name, _)| name != "dstream") {
                 children.insert(name, peak);
             }
         }

@@ -19,7 +19,7 @@ use crate::mask::Mask;
 use crate::process::Spawner;
 use crate::route::{Protocol, Route};
 use crate::saver;
-use crate::state::{StateError, StateHandle, StateStore, TaskState};
+use crate::state::{StateError, StateHandle, StateStore, Sums, TaskState};
 
 /// Everything that a run needs. Nothing else is read or asked.
 pub struct RunRequest {
@@ -102,6 +102,7 @@ pub async fn run(request: RunRequest) -> RunReport {
     let outcome = match prepare(&request).await {
         Ok((handle, state, spawner)) => {
             let runner = Runner {
+                before: state.totals,
                 mask: Mask::new(&request.secrets),
                 request,
                 report: report.clone(),
@@ -181,6 +182,8 @@ pub(crate) struct Runner {
     pub(crate) counters: Arc<Counters>,
     pub(crate) handle: Arc<dyn StateHandle>,
     pub(crate) spawner: Spawner,
+    /// What runs before this one have moved.
+    pub(crate) before: Sums,
 }
 
 impl Runner {

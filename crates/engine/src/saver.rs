@@ -12,7 +12,7 @@ use crate::dead_letter::DeadLetters;
 use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Signal};
-use crate::state::{StateHandle, TaskState};
+use crate::state::{StateHandle, Sums, TaskState};
 
 /// While busy, saves are at least this far apart.
 const GATHER: Duration = Duration::from_millis(100);
@@ -24,11 +24,13 @@ pub(crate) struct Saver {
     inputs: Vec<String>,
     outputs: Vec<String>,
     epochs: Vec<Option<u64>>,
+    before: Sums,
     last: Mutex<Option<Instant>>,
 }
 
 impl Saver {
-    pub(crate) fn new(hub: &Arc<Hub>, handle: &Arc<dyn StateHandle>) -> Self {
+    /// `before`: what runs before this one have moved.
+    pub(crate) fn new(hub: &Arc<Hub>, handle: &Arc<dyn StateHandle>, before: Sums) -> Self {
         let named = |role| hub.seats.iter().filter(move |s| s.role == role);
         let critical = || hub.seats.iter().filter(|s| s.cursor.is_some());
         Self {
@@ -37,6 +39,7 @@ impl Saver {
             inputs: named(dstream_protocol::Role::Input).map(|s| s.name.clone()).collect(),
             outputs: critical().map(|s| s.name.clone()).collect(),
             epochs: critical().map(|s| s.epoch).collect(),
+            before,
             last: Mutex::new(None),
         }
     }
@@ -68,6 +71,11 @@ impl Saver {
             let book = &mut *book;
             let folded =
                 book.ledger.fold(&mut book.state, &self.inputs, &self.outputs, &self.epochs);
+            let totals = self.hub.counters.totals();
+            book.state.totals = Sums {
+                written: self.before.written + totals.written,
+                rejected: self.before.rejected + totals.rejected,
+            };
             stamp(&mut book.state);
             (book.state.clone(), folded)
         };

@@ -28,6 +28,7 @@ async fn a_second_run_resumes_where_the_first_ended() {
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     assert_eq!((report.totals.read, project.lines("out").len()), (3, 8));
+    assert_eq!(project.saved().totals.written, 8, "counted over both runs");
 }
 
 #[tokio::test]

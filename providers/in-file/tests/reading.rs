@@ -232,7 +232,9 @@ fn a_file_that_had_only_a_header_gets_its_types_from_its_first_rows() {
 
 /// Takes lines until this many rows have come.
 fn rows(host: &mut FakeHost, sent: &mut Sent, count: usize) {
+    let begun = std::time::Instant::now();
     while sent.rows.len() < count {
+        assert!(begun.elapsed().as_secs() < 30, "{} of {count} rows have come", sent.rows.len());
         let line = host.line().unwrap().expect("the input has ended");
         sent.take(&line);
     }

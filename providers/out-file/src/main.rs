@@ -1,5 +1,6 @@
 //! Writes CSV and JSON-lines files that are complete or not there.
 
+mod check;
 mod config;
 mod csv;
 mod encoder;
@@ -10,6 +11,7 @@ mod output;
 mod part;
 mod raw_row;
 mod recover;
+mod rows;
 mod state;
 mod template;
 

@@ -4,27 +4,25 @@ use std::collections::HashMap;
 
 use dstream_protocol::{Delivery, Json, StreamSchema};
 use dstream_sdk::{
-    Check, Commit, Context as _, Envelope, Envelopes, Error, OutputProvider, OutputStart, Result,
-    TaskContext,
+    Commit, Context as _, Envelope, Envelopes, Error, OutputProvider, OutputStart, Result,
 };
 use serde_json::value::to_raw_value;
 
-use crate::config::{Config, Content, Format, NewColumns, Settings};
+use crate::config::{Config, Content, Format, Settings};
 use crate::csv::Style;
 use crate::files::Files;
 use crate::journal::Journal;
 use crate::part::Part;
-use crate::raw_row::{Columns, NoObject};
 use crate::recover::recover;
 use crate::state::State;
 use crate::template::Hour;
 
 /// Writes files.
 pub(crate) struct FileOutput {
-    files: Files,
-    style: Style,
+    pub(crate) files: Files,
+    pub(crate) style: Style,
     /// The columns that `@schema` announced, by stream.
-    schemas: HashMap<String, Vec<String>>,
+    pub(crate) schemas: HashMap<String, Vec<String>>,
     hour: Hour,
     /// The metadata of the last envelope and the path that its row went to: mostly the next one's too.
     last: Option<(String, String)>,
@@ -135,44 +133,8 @@ impl FileOutput {
         Ok(())
     }
 
-    /// CSV: the columns of the file's header, in their order.
-    fn write_rows(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
-        let style = self.style.clone();
-        let limit = self.files.settings.config.rotate_bytes.unwrap_or(u64::MAX);
-        let (mut cells, mut unknown) = (Vec::new(), Vec::new());
-        let mut all = envelopes.iter().peekable();
-        while let Some(first) = all.peek().copied() {
-            let key = self.key_of(&first)?;
-            let mut part = self.csv_part(&key, &first, &style)?;
-            // A run of rows with the same metadata: no look-up for each.
-            while let Some(envelope) = all.next_if(|next| next.metadata == first.metadata) {
-                let note = |name: &str| unknown.push(name.to_owned());
-                if let Err(error) = part.columns.read(envelope.data, &mut cells, note) {
-                    envelopes.reject(&envelope, Error::permanent(error.to_string()))?;
-                    continue;
-                }
-                if !unknown.is_empty() {
-                    let stream = part.state.stream.clone();
-                    let mut names = part.columns.names().to_vec();
-                    names.append(&mut unknown);
-                    part = self.widen(&key, &stream, names, &style)?;
-                    part.columns.read(envelope.data, &mut cells, |_| {}).map_err(no_object)?;
-                }
-                style.write_row(&cells, &mut part.buffer);
-                if part.is_full() {
-                    flush(part)?;
-                }
-                if part.size() >= limit {
-                    self.files.rotate(&key);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The path of a row's file.
-    fn key_of(&mut self, envelope: &Envelope<'_>) -> Result<String> {
+    pub(crate) fn key_of(&mut self, envelope: &Envelope<'_>) -> Result<String> {
         let metadata = envelope.metadata.unwrap_or_default();
         if let Some((last, key)) = &self.last
             && last == metadata
@@ -185,112 +147,19 @@ impl FileOutput {
         Ok(key)
     }
 
-    fn part(&mut self, key: &str, stream: &str, columns: Option<Vec<String>>) -> Result<&mut Part> {
+    pub(crate) fn part(
+        &mut self,
+        key: &str,
+        stream: &str,
+        columns: Option<Vec<String>>,
+    ) -> Result<&mut Part> {
         if !self.files.open.contains_key(key) {
             self.files.begin(key, stream, columns)?;
         }
         self.files.open.get_mut(key).ok_or_else(|| Error::permanent("the file is not open"))
     }
-
-    /// The file of a CSV row; begun with the columns of the schema, else of this row.
-    fn csv_part(&mut self, key: &str, envelope: &Envelope<'_>, style: &Style) -> Result<&mut Part> {
-        let meta = envelope.meta()?;
-        let stream = meta.stream();
-        let schema = self.schemas.get(stream);
-        if let Some(part) = self.files.open.get(key) {
-            if part.state.stream != stream {
-                return Err(two_streams(&part.state.stream, stream));
-            }
-            let has = |name: &String| part.columns.names().contains(name);
-            let late = schema.filter(|names| !names.iter().all(has));
-            if let Some(names) = late.cloned() {
-                return self.widen(key, stream, names, style);
-            }
-        } else {
-            let names = match schema {
-                Some(names) => names.clone(),
-                None => names_of(envelope.data)?,
-            };
-            self.begin_csv(key, stream, names, style)?;
-        }
-        self.part(key, stream, None)
-    }
-
-    fn begin_csv(
-        &mut self,
-        key: &str,
-        stream: &str,
-        names: Vec<String>,
-        style: &Style,
-    ) -> Result<&mut Part> {
-        let header = self.files.settings.config.header;
-        let part = self.files.begin(key, stream, Some(names))?;
-        if header {
-            style.write_names(part.columns.names(), &mut part.buffer);
-        }
-        Ok(part)
-    }
-
-    /// A column that the header lacks: another file, or the end.
-    fn widen(
-        &mut self,
-        key: &str,
-        stream: &str,
-        names: Vec<String>,
-        style: &Style,
-    ) -> Result<&mut Part> {
-        if self.files.settings.config.new_columns == NewColumns::Fail {
-            let message = format!(
-                "the stream `{stream}` has columns now that {key} does not have ({}); set `new_columns` to \"rotate\" to begin another file",
-                names.join(", ")
-            );
-            return Err(Error::permanent(message));
-        }
-        self.files.rotate(key);
-        if self.schemas.contains_key(stream) {
-            self.schemas.insert(stream.to_owned(), names.clone());
-        }
-        self.begin_csv(key, stream, names, style)
-    }
 }
 
-fn flush(part: &mut Part) -> Result<()> {
+pub(crate) fn flush(part: &mut Part) -> Result<()> {
     part.flush().with_context(|| format!("cannot write {}", part.state.file.display()))
-}
-
-/// The keys of a row, for a stream without schema.
-fn names_of(json: &str) -> Result<Vec<String>> {
-    let (mut names, mut cells) = (Vec::new(), Vec::new());
-    let none = Columns::default();
-    none.read(json, &mut cells, |name| names.push(name.to_owned())).map_err(no_object)?;
-    Ok(names)
-}
-
-fn no_object(error: NoObject) -> Error {
-    Error::permanent(error.to_string())
-}
-
-fn two_streams(first: &str, second: &str) -> Error {
-    Error::config(
-        "path",
-        format!(
-            "rows of `{first}` and of `{second}` go to one CSV file: put {{stream}} into `path`"
-        ),
-    )
-}
-
-impl Check for FileOutput {
-    type Config = Config;
-
-    async fn check(config: Config, context: &TaskContext) -> Result<String> {
-        let settings = Settings::new(config, &context.task)?;
-        let root = settings.template.root();
-        std::fs::create_dir_all(&root)
-            .with_context(|| format!("cannot create the folder {}", root.display()))?;
-        let probe = root.join(format!(".dstream.check.{}", std::process::id()));
-        std::fs::write(&probe, b"")
-            .and_then(|()| std::fs::remove_file(&probe))
-            .with_context(|| format!("cannot write to the folder {}", root.display()))?;
-        Ok(format!("{} can be written", root.display()))
-    }
 }

@@ -76,6 +76,21 @@ pub(crate) fn open(connection: &Connection, owner: &Owner) -> Result<Claimed> {
     Ok(Claimed { epoch, previous, checkpoint: states(connection, owner)? })
 }
 
+/// Puts these checkpoints in the place of all that is stored of their inputs. The rows stay where
+/// a partition is claimed: they hold its epoch.
+pub(crate) fn adopt(connection: &Connection, owner: &Owner, adopt: &SourceStates) -> Result<()> {
+    let forget = "UPDATE _dstream_checkpoints SET state = NULL
+WHERE task_id = ?1 AND output = ?2 AND input = ?3";
+    for (input, states) in adopt {
+        connection.execute(forget, params![owner.task_id, owner.output, input]).map_err(fatal)?;
+        for (part, state) in states {
+            let values = params![owner.task_id, owner.output, input, part, state.get(), owner.task];
+            connection.execute(SAVE, values).map_err(fatal)?;
+        }
+    }
+    Ok(())
+}
+
 /// The stored states, by input and partition.
 pub(crate) fn states(connection: &Connection, owner: &Owner) -> Result<SourceStates> {
     let sql = "SELECT input, part, state FROM _dstream_checkpoints

@@ -2,6 +2,7 @@
 
 mod bind;
 mod bookkeeping;
+mod changes;
 mod config;
 mod db;
 mod fail;
@@ -12,6 +13,7 @@ mod sql;
 mod sqlite;
 mod store;
 mod target;
+mod targets;
 mod writer;
 
 fn main() -> std::process::ExitCode {

@@ -6,7 +6,8 @@ use dstream_sdk::{Claimed, Commit, Envelopes, OutputProvider, OutputStart, Resul
 use crate::bookkeeping::Owner;
 use crate::config::Config;
 use crate::store::Store;
-use crate::writer::{Targets, Writer};
+use crate::targets::Targets;
+use crate::writer::Writer;
 
 /// Writes an SQLite database.
 pub(crate) struct SqliteOutput {
@@ -32,7 +33,7 @@ impl OutputProvider for SqliteOutput {
     async fn open(config: Config, start: OutputStart) -> Result<Self> {
         config.check()?;
         let owner = Owner::new(&start.task_id, &start.task, &start.name);
-        let store = Store::open(&config, owner)?;
+        let store = Store::open(&config, owner, &start.adopt)?;
         let input = start.inputs.first().cloned().unwrap_or_default();
         Ok(Self { config, store, targets: Targets::default(), input })
     }

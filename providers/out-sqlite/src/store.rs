@@ -1,6 +1,6 @@
 //! The database as a run sees it: one transaction a commit, fenced by the epoch.
 
-use dstream_protocol::{Claim, CommitMark, Json, Rejected};
+use dstream_protocol::{Claim, CommitMark, Json, Rejected, SourceStates};
 use dstream_sdk::{Claimed, Commit, Result};
 use rusqlite::Connection;
 
@@ -21,10 +21,12 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database and takes it over from every older run.
-    pub(crate) fn open(config: &Config, owner: Owner) -> Result<Self> {
+    /// Checkpoints that a person has set replace those that are stored.
+    pub(crate) fn open(config: &Config, owner: Owner, adopt: &SourceStates) -> Result<Self> {
         let connection = db::open(config, true)?;
         begin(&connection)?;
         bookkeeping::create(&connection)?;
+        bookkeeping::adopt(&connection, &owner, adopt)?;
         let claimed = bookkeeping::open(&connection, &owner)?;
         connection.execute_batch("COMMIT").map_err(fatal)?;
         let claims = Claims::new();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dstream_protocol::{Op, StreamSchema};
+use dstream_protocol::Op;
 use dstream_sdk::{Envelope, Envelopes, Error, Meta, Result};
 use rusqlite::{Connection, Statement};
 
@@ -10,36 +10,8 @@ use crate::bind::bind;
 use crate::bookkeeping::Owner;
 use crate::config::{Config, Evolve, Mode};
 use crate::db::{fatal, is_about_the_row};
-use crate::raw_row::Columns;
-use crate::sql::{Column, Table, statements};
 use crate::target::Target;
-
-/// The column that holds a row which is no object.
-const WHOLE_ROW: &str = "data";
-
-/// The tables of this run, by stream.
-#[derive(Debug, Default)]
-pub(crate) struct Targets {
-    list: Vec<Target>,
-    by_stream: HashMap<String, usize>,
-    schemas: HashMap<String, StreamSchema>,
-}
-
-impl Targets {
-    /// The stream has these columns from here on.
-    pub(crate) fn announce(&mut self, schema: &StreamSchema) {
-        self.schemas.insert(schema.stream.clone(), schema.clone());
-        self.by_stream.remove(&schema.stream);
-    }
-
-    /// Forgets what was decided in a transaction that was given up.
-    fn put(&mut self, stream: &str, target: Target) -> usize {
-        self.list.push(target);
-        let at = self.list.len() - 1;
-        self.by_stream.insert(stream.to_owned(), at);
-        at
-    }
-}
+use crate::targets::{Targets, WHOLE_ROW};
 
 /// One call's work: statements live as long as the run of envelopes.
 pub(crate) struct Writer<'c> {
@@ -49,11 +21,11 @@ pub(crate) struct Writer<'c> {
     pub(crate) targets: &'c mut Targets,
     /// What writes whole rows, by the table's place in `targets`.
     rows: Vec<Option<Statement<'c>>>,
-    others: HashMap<String, Statement<'c>>,
+    pub(crate) others: HashMap<String, Statement<'c>>,
 }
 
 /// Why a row was not written: because of the row, or because of all else.
-enum Failure {
+pub(crate) enum Failure {
     Row(Error),
     Run(Error),
 }
@@ -64,7 +36,7 @@ impl From<Error> for Failure {
     }
 }
 
-type Written = std::result::Result<(), Failure>;
+pub(crate) type Written = std::result::Result<(), Failure>;
 
 impl<'c> Writer<'c> {
     pub(crate) fn new(
@@ -151,7 +123,7 @@ impl<'c> Writer<'c> {
     }
 
     /// The row's values by column; the table grows, or not, where it lacks one.
-    fn read<'a>(
+    pub(crate) fn read<'a>(
         &mut self,
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
@@ -192,113 +164,9 @@ impl<'c> Writer<'c> {
         }
         Ok(())
     }
-
-    /// An update that has another key, or not all columns.
-    fn change<'a>(
-        &mut self,
-        envelope: &Envelope<'a>,
-        meta: &Meta<'a>,
-        at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
-    ) -> Written {
-        self.read(envelope, meta, at, cells)?;
-        let target = self.targets.list[*at].clone();
-        let key = &target.table.key;
-        let sent = |name: &str| !meta.unchanged.iter().any(|unchanged| unchanged == name);
-        let names: Vec<_> =
-            target.columns.names().iter().map(String::as_str).filter(|name| sent(name)).collect();
-        let values: Vec<_> = target
-            .columns
-            .names()
-            .iter()
-            .zip(cells.iter())
-            .filter(|(name, _)| sent(name))
-            .map(|(name, cell)| (name.as_str(), *cell))
-            .collect();
-        let row_key = match meta.key {
-            Some(old) => values_of(key, old.get())?,
-            None => values_of(key, envelope.data)?,
-        };
-        let all = values.iter().copied().chain(row_key.iter().map(|(k, v)| (*k, *v)));
-        let sql = statements::update(&target.dialect, &target.table.name, &names, key);
-        self.run(&target, &sql, all)?;
-        if self.connection.changes() > 0 {
-            return Ok(());
-        }
-        let sql = statements::upsert(&target.dialect, &target.table.name, &names, key);
-        self.run(&target, &sql, values.iter().copied())
-    }
-
-    fn delete(&mut self, envelope: &Envelope<'_>, meta: &Meta<'_>, at: usize) -> Written {
-        let target = self.targets.list[at].clone();
-        let key = &target.table.key;
-        let json = meta.key.map_or(envelope.data, |old| old.get());
-        let values = values_of(key, json)?;
-        let sql = statements::delete(&target.dialect, &target.table.name, key);
-        self.run(&target, &sql, values.iter().copied())
-    }
-
-    fn clear(&mut self, at: usize) -> Written {
-        let target = self.targets.list[at].clone();
-        let sql = statements::clear(&target.dialect, &target.table.name);
-        self.run(&target, &sql, std::iter::empty())
-    }
-
-    fn run<'v>(
-        &mut self,
-        target: &Target,
-        sql: &str,
-        values: impl Iterator<Item = (&'v str, Option<&'v str>)>,
-    ) -> Written {
-        if !self.others.contains_key(sql) {
-            let statement = self.connection.prepare(sql).map_err(fatal)?;
-            self.others.insert(sql.to_owned(), statement);
-        }
-        let Some(statement) = self.others.get_mut(sql) else { return Ok(()) };
-        for (index, (name, value)) in values.enumerate() {
-            bind(statement, index + 1, target.kind_of(name), value)
-                .map_err(|e| Failure::Row(Error::permanent(format!("column `{name}`: {e}"))))?
-                .map_err(fatal)?;
-        }
-        execute(self.connection, statement)
-    }
-
-    /// The table of a stream; made from its schema, else from this row's columns.
-    fn target(&mut self, stream: &str, envelope: &Envelope<'_>) -> Result<usize> {
-        if let Some(at) = self.targets.by_stream.get(stream) {
-            return Ok(*at);
-        }
-        let name = self.config.table_of(stream)?;
-        let schema = self.targets.schemas.get(stream);
-        let key = self.key(stream, schema)?;
-        let table = match schema {
-            Some(schema) => Table::of(&name, schema, &key),
-            None => Table { columns: columns_of(envelope)?, name, key },
-        };
-        for column in &table.key {
-            if !table.columns.iter().any(|c| &c.name == column) {
-                let message = format!("the stream `{stream}` has no column `{column}`");
-                return Err(Error::config("key", message));
-            }
-        }
-        let target = Target::ensure(self.connection, self.owner, self.config, table)?;
-        Ok(self.targets.put(stream, target))
-    }
-
-    fn key(&self, stream: &str, schema: Option<&StreamSchema>) -> Result<Vec<String>> {
-        if self.config.mode == Mode::Append {
-            return Ok(Vec::new());
-        }
-        let given = Some(&self.config.key).filter(|key| !key.is_empty());
-        let key = given.or(schema.map(|schema| &schema.key)).filter(|key| !key.is_empty());
-        key.cloned().ok_or_else(|| {
-            let message = format!("upsert needs to know which columns identify a row of `{stream}`, and its schema names none: set `key`");
-            Error::config("key", message)
-        })
-    }
 }
 
-fn execute(connection: &Connection, statement: &mut Statement<'_>) -> Written {
+pub(crate) fn execute(connection: &Connection, statement: &mut Statement<'_>) -> Written {
     match statement.raw_execute() {
         Ok(_) => Ok(()),
         // A trigger may have rolled the whole transaction back.
@@ -315,7 +183,7 @@ fn wrong_value(target: &Target, index: usize, why: &str) -> Failure {
     Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
 }
 
-fn no_object(error: crate::raw_row::NoObject) -> Error {
+pub(crate) fn no_object(error: crate::raw_row::NoObject) -> Error {
     Error::permanent(error.to_string())
 }
 
@@ -323,34 +191,4 @@ fn append_only(op: Op) -> Error {
     Error::permanent(format!(
         "`mode = \"append\"` takes rows and inserts, and this is {op:?}: set `mode` to \"upsert\" to follow changes"
     ))
-}
-
-/// The key's values out of a JSON object.
-fn values_of<'v>(
-    key: &'v [String],
-    json: &'v str,
-) -> std::result::Result<Vec<(&'v str, Option<&'v str>)>, Failure> {
-    let (columns, mut cells) = (Columns::new(key.to_vec()), Vec::new());
-    columns.read(json, &mut cells, |_| {}).map_err(|e| {
-        Failure::Row(Error::permanent(format!("the key is no object of columns: {e}")))
-    })?;
-    match cells.iter().position(|cell| cell.is_none_or(|json| json == "null")) {
-        Some(at) => Err(Failure::Row(Error::permanent(format!(
-            "the key's column `{}` is missing",
-            key[at]
-        )))),
-        None => Ok(key.iter().map(String::as_str).zip(cells).collect()),
-    }
-}
-
-/// The columns of a row without schema; a row that is no object becomes one column.
-fn columns_of(envelope: &Envelope<'_>) -> Result<Vec<Column>> {
-    if !envelope.data.starts_with('{') {
-        return Ok(vec![Column::untyped(WHOLE_ROW)]);
-    }
-    let (mut names, mut cells) = (Vec::new(), Vec::new());
-    let none = Columns::default();
-    none.read(envelope.data, &mut cells, |name| names.push(Column::untyped(name)))
-        .map_err(no_object)?;
-    Ok(names)
 }

@@ -40,7 +40,7 @@ pub(super) struct Wiring {
 pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -> Wiring {
     let Launched { hub, signals, replies, listeners, resumed, transactional } = launched;
     let sinks = sinks(&hub, lives);
-    let saver = Arc::new(Saver::new(&hub, &runner.handle));
+    let saver = Arc::new(Saver::new(&hub, &runner.handle, runner.before));
     let mut saving = JoinSet::new();
     let keeper = saver.clone();
     saving.spawn(async move { keeper.keep_saving().await });
