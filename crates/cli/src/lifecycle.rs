@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::project::Project;
+use crate::report::format::short;
 use crate::report::log;
 use crate::resolve::{Provider, Resolved};
 
 /// How long one call may take: making an index on a large table takes its time.
 const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How much of a resource's detail is shown; `--json` has all of it.
+const MAX_DETAIL: usize = 160;
 
 /// Calls one provider.
 pub(crate) async fn ask(
@@ -92,7 +96,7 @@ pub(crate) fn resource(value: &Value) -> String {
     };
     let mut line = format!("{sign} {} {name}", field("type"));
     for extra in [field("action"), field("detail")].iter().filter(|e| !e.is_empty()) {
-        line.push_str(&format!("  {extra}"));
+        line.push_str(&format!("  {}", short(extra, MAX_DETAIL)));
     }
     line
 }

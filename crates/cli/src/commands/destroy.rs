@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use clap::Args;
+use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::StateStore;
 use dstream_protocol::Operation;
 use dstream_task::Task;
@@ -64,6 +65,13 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
     }
     handle.remove()?;
     lines.push(format!("The state of task `{}` was removed.", task.name));
+    let letters = LocalDeadLetters::new(&project.state(), &task.name).list().unwrap_or_default();
+    if !letters.is_empty() {
+        let (n, name) = (letters.len(), &task.name);
+        lines.push(format!(
+            "{n} dead letters were kept: `dstream dlq drop {name} --all` drops them."
+        ));
+    }
     let document = json!({ "task": task.name, "destroyed": true, "reports": reports });
     Ok(Answer::new(lines.join("\n"), document))
 }

@@ -1,7 +1,7 @@
 //! What is shown while tasks run: a live line each on a terminal, a line now and then elsewhere,
 //! events as JSON lines for programs.
 
-mod format;
+pub(crate) mod format;
 mod live;
 pub(crate) mod log;
 mod plain;

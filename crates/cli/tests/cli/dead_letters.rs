@@ -88,3 +88,11 @@ fn a_replay_that_fails_removes_nothing() {
     assert_eq!((code, &document["taken"]), (1, &0.into()), "{document}");
     assert_eq!(ids(&project).len(), 3);
 }
+
+#[test]
+fn destroy_keeps_dead_letters_and_says_so() {
+    let project = with_letters();
+    let shown = project.show(&["destroy", "count", "--auto-approve"]);
+    assert!(shown.contains("3 dead letters were kept"), "{shown}");
+    assert!(project.read(".dstream/tasks/count/dead_letters.jsonl").contains("aa01"));
+}
