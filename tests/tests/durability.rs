@@ -41,7 +41,8 @@ fn traced() -> Vec<String> {
 fn find(lines: &[String], from: usize, words: &[&str]) -> usize {
     let holds = |line: &String| words.iter().all(|word| line.contains(word));
     let found = lines[from..].iter().position(holds);
-    from + found.unwrap_or_else(|| panic!("no {words:?} after line {from} of\n{}", lines.join("\n")))
+    from + found
+        .unwrap_or_else(|| panic!("no {words:?} after line {from} of\n{}", lines.join("\n")))
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn a_checkpoint_is_on_the_disk_before_the_input_hears_of_it() {
     let lines = traced();
     // The output first: its data is durable before it says so.
     let data = find(&lines, 0, &["fdatasync(", "out.jsonl"]);
-    let said = find(&lines, 0, &["write(1", "@committed", "written"]);
+    let said = find(&lines, 0, &["write(", "@committed", "written"]);
     assert!(data < said, "the output speaks before its data is durable\n{}", lines.join("\n"));
     // Then the state, after that commit.
     let written = find(&lines, said, &["write(", "state.json.next"]);

@@ -188,11 +188,15 @@ impl Hub {
     pub(crate) fn committed(&self, seat: Index, committed: Committed) -> Result<(), Failure> {
         let Committed { id, written, rejected, state } = committed;
         let who = &self.seats[seat];
-        let (sent, seen) = {
+        let (sent, seen, first) = {
             let mut account = self.account(seat);
+            let first = account.is_untouched();
             let sent = account.settle(id);
-            (sent, std::mem::take(&mut account.rejected))
+            (sent, std::mem::take(&mut account.rejected), first)
         };
+        // What it sends again after `ready` was accounted for in an earlier run.
+        let again = first && who.epoch.is_some();
+        let seen = if again { seen.min(rejected) } else { seen };
         let sent = sent.map_err(|e| who.failure(FailureKind::Protocol, e.to_string()))?;
         if who.v2 && (written + rejected != sent || rejected != seen) {
             return Err(who.failure(FailureKind::Accounting, format!(

@@ -190,6 +190,11 @@ impl Account {
         Ok(lines)
     }
 
+    /// Whether it has not accounted for anything yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.settled == 0
+    }
+
     /// How many envelopes it has not accounted for.
     pub(crate) fn outstanding(&self) -> u64 {
         self.open + self.intervals.iter().map(|(_, lines)| lines).sum::<u64>()

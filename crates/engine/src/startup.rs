@@ -187,7 +187,11 @@ async fn first_word(
         Err(_) => Err(late(live, limit)),
     };
     live.stdout = Some(stdout);
-    result
+    let Err(mut failure) = result else { return Ok(()) };
+    // Its last words may still be in the pipe.
+    drop(tokio::time::timeout(LINGER, live.stderr_read.wait_for(|read| *read)).await);
+    failure.stderr = live.tail.lines();
+    Err(failure)
 }
 
 /// Reads until there is a whole line. `false`: the stream ended without one.
@@ -256,8 +260,6 @@ async fn ended_early(live: &mut Live, rest: &[u8]) -> Result<(), Failure> {
     if legacy_input && status.is_some_and(|s| s.success()) {
         return Ok(());
     }
-    // Its last words may still be in the pipe.
-    drop(tokio::time::timeout(LINGER, live.stderr_read.wait_for(|read| *read)).await);
     let how = status
         .map_or("closed its stdout".to_owned(), |s| format!("ended with {}", describe_status(s)));
     Err(live.failure(FailureKind::Startup, format!("it {how} before it was ready")))
