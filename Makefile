@@ -15,7 +15,7 @@ help: ## Print this list
 	@echo "Usage: make TARGET"
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-deps: ## Install what is missing: a C compiler, bash, python3, sqlite3 (Debian packages)
+deps: ## Install what is missing: a C compiler, bash, python3, sqlite3, strace (Debian packages)
 	@.ci/deps
 
 build: ## Build dstream and the providers, for use (release)

@@ -5,7 +5,7 @@
 //! that a command line and a server can drive it alike.
 //!
 //! Reading order, from what a caller sees to how it works:
-//! - [`run`]: runs a task: attempts, waits, gives up
+//! - [`mod@run`]: runs a task: attempts, waits, gives up
 //! - [`route`], [`guarantee`]: what is connected with what, and what that promises
 //! - [`event`], [`cancel`], [`failure`]: what a caller hears, how it stops a run, what went wrong
 //! - [`state`], [`dead_letter`]: what is kept on disk, crash-safe
