@@ -1,0 +1,50 @@
+//! Ends that go wrong: strays, closed pipes, stops and failures that cross. Nothing hangs, nothing
+//! survives, and no end is called a good one that is none.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use dstream_engine::{FailureKind, Outcome, Protocol, RunReport, Stop, run};
+use support::{COLLECT, Project, READY, counting, failure};
+
+/// An output that claims an epoch, as [`COLLECT`] otherwise.
+fn keeper() -> String {
+    COLLECT.replace(
+        r#"echo '{"status":"ready","protocol":2}'"#,
+        r#"echo '{"status":"ready","protocol":2,"epoch":5}'"#,
+    )
+}
+
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// Runs, asks for `stop` after `after`, and gives the report and how long that took from then on.
+async fn stopped(project: &Project, after: Duration, stop: &[Stop]) -> (RunReport, Duration) {
+    let running = tokio::spawn(run(project.request()));
+    tokio::time::sleep(after).await;
+    let begin = Instant::now();
+    for how in stop {
+        project.cancel.stop(*how);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let report = tokio::time::timeout(Duration::from_secs(15), running).await;
+    (report.expect("the run hangs").unwrap(), begin.elapsed())
+}
+
+#[tokio::test]
+async fn a_crash_while_a_stop_drains_is_a_failure_and_no_stop() {
+    let input = format!(
+        r#"{READY}; echo '{{"data":1}}'; read -r stop; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new()
+        .retry(3)
+        .input(Protocol::V2, &input)
+        .output(Protocol::V2, &COLLECT.replace("id=${line#", "exit 9; id=${line#"));
+    let (report, _) = stopped(&project, Duration::from_millis(400), &[Stop::Drain]).await;
+    assert!(failure(&report).message.contains("exit status 9"), "{report:?}");
+}
