@@ -48,3 +48,14 @@ async fn a_crash_while_a_stop_drains_is_a_failure_and_no_stop() {
     let (report, _) = stopped(&project, Duration::from_millis(400), &[Stop::Drain]).await;
     assert!(failure(&report).message.contains("exit status 9"), "{report:?}");
 }
+
+#[tokio::test]
+async fn a_stop_at_once_does_not_wait_for_inputs_that_stay_after_everything_is_saved() {
+    let stays = counting(3, 1).replace("while read", "trap '' TERM; while :; do sleep 0.1; done; while read");
+    let mut project = Project::new().input(Protocol::V2, &stays).output(Protocol::V2, COLLECT);
+    project.task.limits.stop_timeout = Duration::from_secs(10);
+    let (report, took) = stopped(&project, Duration::from_millis(800), &[Stop::Now]).await;
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(project.checkpoint("input", ""), "3");
+}

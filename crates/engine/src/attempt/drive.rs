@@ -284,6 +284,8 @@ impl<'a> Drive<'a> {
         while self.exited.contains(&false) {
             let signal = tokio::select! {
                 signal = self.wiring.signals.recv() => signal,
+                // Everything is saved; only the processes are left to end.
+                () = self.runner.request.cancel.reached(Stop::Now) => return End::Done,
                 () = sleep_until(until) => {
                     let message = format!("{} did not end after everything was committed", self.alive());
                     self.runner.report.warn(None, message);
