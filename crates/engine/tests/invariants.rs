@@ -363,3 +363,19 @@ async fn saves_are_gathered_while_busy() {
         begin.elapsed()
     );
 }
+
+#[tokio::test]
+async fn a_save_that_failed_is_not_forgotten_when_an_output_crashes_meanwhile() {
+    let crashes = COLLECT.replace("n=0;;", "n=0; sleep 0.05; exit 9;;");
+    let project = Project::new()
+        .retry(3)
+        .input(Protocol::V2, &counting(30, 30))
+        .output(Protocol::V2, &crashes);
+    let disk = SlowDisk::new(&project);
+    disk.full.store(true, SeqCst);
+    let mut request = project.request();
+    request.state = Arc::new(disk);
+    let failure = failure(&run(request).await);
+    assert_eq!(failure.kind, FailureKind::State, "{failure}");
+    assert!(project.lines("heard").is_empty());
+}
