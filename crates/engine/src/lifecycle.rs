@@ -10,6 +10,7 @@ use dstream_protocol::{
 use dstream_task::Secrets;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::event::EventSink;
@@ -17,7 +18,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::hub::Reporter;
 use crate::lines::LineReader;
 use crate::mask::Mask;
-use crate::process::{Pipes, Spawner, StartProcess, Tail, describe_status, drain, environment};
+use crate::process::{
+    Pipes, Spawner, StartProcess, Stdout, Tail, UntilGone, describe_status, drain, environment,
+};
 use crate::route::Member;
 
 /// What a lifecycle call needs.
@@ -132,12 +135,19 @@ impl Call<'_> {
             drop(pipes.stdin.write_all(command.as_bytes()).await);
             drop(pipes.stdin);
         };
-        let read = read_all(LineReader::new(pipes.stdout, MAX_LINE_BYTES));
-        let stderr = drain(pipes.stderr, self.mask.clone(), self.tail.clone(), show);
-        let ((), lines, ()) = tokio::join!(write, read, stderr);
+        let (ended, exit) = watch::channel(None);
+        let wait = async {
+            let status = pipes.child.wait().await;
+            pipes.group.reaped();
+            ended.send_replace(status.as_ref().ok().copied());
+            status
+        };
+        let stdout = UntilGone::new(pipes.stdout, exit.clone());
+        let stderr = UntilGone::new(pipes.stderr, exit);
+        let read = read_all(LineReader::new(stdout, MAX_LINE_BYTES));
+        let log = drain(stderr, self.mask.clone(), self.tail.clone(), show);
+        let ((), lines, (), status) = tokio::join!(write, read, log, wait);
         let lines = lines.map_err(|e| self.failure(FailureKind::Protocol, e))?;
-        let status = pipes.child.wait().await;
-        pipes.group.reaped();
         let status = status.map_err(|e| self.failure(FailureKind::Crash, e.to_string()))?;
         let how = (!status.success()).then(|| describe_status(status));
         self.judge(lines, how)
@@ -230,9 +240,7 @@ fn error_only(line: &[u8]) -> bool {
     serde_json::from_slice::<LifecycleReport>(line).map_or(true, |r| r.error.is_none())
 }
 
-async fn read_all(
-    mut stdout: LineReader<tokio::process::ChildStdout>,
-) -> Result<Vec<Vec<u8>>, String> {
+async fn read_all(mut stdout: LineReader<Stdout>) -> Result<Vec<Vec<u8>>, String> {
     let mut lines = Vec::new();
     loop {
         match stdout.next().await {

@@ -59,3 +59,18 @@ async fn a_stop_at_once_does_not_wait_for_inputs_that_stay_after_everything_is_s
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(project.checkpoint("input", ""), "3");
 }
+
+#[tokio::test]
+async fn a_dead_provider_is_noticed_though_a_stray_of_its_own_holds_its_pipes_open() {
+    for (script, output) in [
+        (format!("{READY}; setsid sleep 15 & sleep 0.2; exit 3"), COLLECT.to_owned()),
+        (counting(3, 1), format!("{READY}; setsid sleep 15 & sleep 0.2; exit 3")),
+    ] {
+        let project =
+            Project::new().retry(1).input(Protocol::V2, &script).output(Protocol::V2, &output);
+        let begin = Instant::now();
+        let failure = failure(&project.run().await);
+        assert!(failure.message.contains("exit status 3"), "{failure}");
+        assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    }
+}

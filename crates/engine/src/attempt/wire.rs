@@ -200,24 +200,16 @@ fn complain(hub: &Hub, error: SinkError) {
 
 /// Says that a process is gone, once everything that it wrote has been read.
 fn judge(hub: &Arc<Hub>, seat: Index, live: &Live, mut read: watch::Receiver<()>) {
-    let (hub, group) = (hub.clone(), live.group.clone());
+    let hub = hub.clone();
     let (mut exit, mut stderr) = (live.exit.clone(), live.stderr_read.clone());
     tokio::spawn(async move {
         let status = match exit.wait_for(Option::is_some).await {
             Ok(status) => *status,
             Err(_) => None,
         };
-        let read_all = async {
-            // Its sender is dropped when stdout has been read to the end.
-            while read.changed().await.is_ok() {}
-            drop(stderr.wait_for(|read| *read).await);
-        };
-        tokio::pin!(read_all);
-        if tokio::time::timeout(LINGER, &mut read_all).await.is_err() {
-            // Children of its own may hold the pipes open. They end with it.
-            group.kill();
-            read_all.await;
-        }
+        // Its sender is dropped when stdout has been read to the end.
+        while read.changed().await.is_ok() {}
+        drop(stderr.wait_for(|read| *read).await);
         if let Some(status) = status {
             hub.signal(Signal::Exited(seat, status));
         }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::process::ChildStdout;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
 
@@ -11,6 +10,7 @@ use super::sink::{Sink, SinkError};
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Index, Signal};
 use crate::lines::{LineError, LineReader};
+use crate::process::Stdout;
 
 /// Where lines go. Whoever holds it writes; nobody else's lines come in between.
 pub(crate) type Shared = Arc<Mutex<Sink>>;
@@ -31,7 +31,7 @@ pub(crate) trait PumpRules: Rules {
 pub(crate) struct Pump<R> {
     pub(crate) hub: Arc<Hub>,
     pub(crate) seat: Index,
-    pub(crate) stdout: LineReader<ChildStdout>,
+    pub(crate) stdout: LineReader<Stdout>,
     pub(crate) rules: R,
     pub(crate) sink: Shared,
     /// Others write to the same sink, whose commit must not hold half an interval of this one: give
