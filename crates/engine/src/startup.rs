@@ -72,6 +72,24 @@ impl Live {
         failure.stderr = self.tail.lines();
         failure
     }
+
+    /// Ends one that did not become ready, and waits until it is reaped: it must hold nothing that
+    /// the next attempt needs.
+    async fn end(mut self) {
+        (self.stdin, self.stdout) = (None, None);
+        let mut exit = self.exit.clone();
+        drop(tokio::time::timeout(LINGER, exit.wait_for(Option::is_some)).await);
+        self.group.kill();
+        // An error means that it has been reaped already.
+        drop(exit.wait_for(Option::is_some).await);
+    }
+}
+
+/// Whoever stops waiting for a provider ends it: the task that reaps it holds on to its group.
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.group.kill();
+    }
 }
 
 /// Starts the process, gives it its command and waits for its first word. `show` gets each line of
@@ -105,9 +123,14 @@ pub(crate) async fn start(
     };
     let speak = first_word(&mut live, &launch.mask, deadline, grace, launch.start_timeout);
     let (_, spoken) = tokio::join!(tokio::time::timeout_at(deadline, write), speak);
-    spoken?;
     live.stdin = stdin;
-    Ok(live)
+    match spoken {
+        Ok(()) => Ok(live),
+        Err(failure) => {
+            live.end().await;
+            Err(failure)
+        }
+    }
 }
 
 fn adopt(

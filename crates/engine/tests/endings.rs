@@ -74,3 +74,34 @@ async fn a_dead_provider_is_noticed_though_a_stray_of_its_own_holds_its_pipes_op
         assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_refused_to_start_is_gone_before_the_next_attempt() {
+    let refuses = r#"read -r command
+for pid in $(cat pids 2>/dev/null); do kill -0 $pid 2>/dev/null && echo $pid >> survivors; done
+echo $$ >> pids
+echo '{"status":"error","kind":"transient","message":"not now"}'
+exec sleep 100"#;
+    let project =
+        Project::new().retry(3).input(Protocol::V2, refuses).output(Protocol::V2, COLLECT);
+    assert_eq!(failure(&project.run().await).message, "not now");
+    assert_eq!(project.lines("pids").len(), 3);
+    assert!(project.lines("survivors").is_empty(), "{:?}", project.lines("survivors"));
+    for pid in project.lines("pids") {
+        assert!(!is_alive(&pid), "process {pid} lives");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_provider_that_was_starting_when_the_stop_came_survives() {
+    let slow = "sleep 100 & echo $! > child; echo $$ > pid; sleep 100";
+    let project = Project::new().input(Protocol::V2, slow).output(Protocol::V2, COLLECT);
+    let (report, took) = stopped(&project, Duration::from_millis(500), &[Stop::Drain]).await;
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for file in ["pid", "child"] {
+        let pid = project.read(file);
+        assert!(!is_alive(pid.trim()), "{file} {pid} lives");
+    }
+}

@@ -304,7 +304,7 @@ async fn nothing_survives_the_end_of_a_run_also_not_a_providers_own_children() {
     assert!(!is_alive(child.trim()), "process {child} lives");
 
     // And when the run itself is dropped.
-    let endless = format!("echo $$ > pid; {READY}; sleep 1000");
+    let endless = format!("sleep 1000 & echo $! > child; echo $$ > pid; {READY}; sleep 1000");
     let project = project.replace_input(Protocol::V2, &endless);
     let running = tokio::spawn(run(project.request()));
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -314,6 +314,8 @@ async fn nothing_survives_the_end_of_a_run_also_not_a_providers_own_children() {
     drop(running.await);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!is_alive(pid.trim()), "process {pid} lives");
+    let child = project.read("child");
+    assert!(!is_alive(child.trim()), "process {child} lives");
 }
 
 fn is_alive(pid: &str) -> bool {
