@@ -105,3 +105,80 @@ async fn nothing_of_a_provider_that_was_starting_when_the_stop_came_survives() {
         assert!(!is_alive(pid.trim()), "{file} {pid} lives");
     }
 }
+
+#[tokio::test]
+async fn half_an_interval_of_an_input_that_broke_off_is_never_committed_with_anothers_checkpoint() {
+    let breaks = format!(r#"{READY}; sleep 0.3; echo '{{"data":"half"}}'; sleep 0.2; exec 1>&-; sleep 0.6; exit 3"#);
+    let endless = format!(
+        r#"{READY}; for ((i = 1; i < 400; i++)); do echo '{{"data":"b"}}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; sleep 0.01; done; sleep 5"#
+    );
+    let log_all = keeper()
+        .replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> out; id");
+    let project = Project::new()
+        .retry(1)
+        .named_input("a", Protocol::V2, &breaks)
+        .named_input("b", Protocol::V2, &endless)
+        .output(Protocol::V2, &log_all);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "a", "{failure}");
+    let out = project.lines("out");
+    let half = out.iter().position(|line| line.contains("half")).unwrap();
+    assert_eq!(half, out.len() - 1, "{:?}", &out[half..]);
+}
+
+#[tokio::test]
+async fn an_input_that_is_idle_after_a_schema_does_not_hold_the_others_up() {
+    let idle = format!(
+        r#"{READY}; echo '{{"@schema":{{"stream":"s","fields":[]}}}}'; read -r stop; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &idle)
+        .named_input("b", Protocol::V2, &counting(20, 1).replace("id=0", "id=0; sleep 0.3"))
+        .output(Protocol::V2, &keeper());
+    let running = tokio::spawn(run(project.request()));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(project.lines("out").len(), 20);
+    project.cancel.stop(Stop::Drain);
+    let report = running.await.unwrap();
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert_eq!(project.checkpoint("b", ""), "20");
+}
+
+#[tokio::test]
+async fn a_claim_in_the_middle_of_an_interval_is_answered_also_with_several_inputs() {
+    let claims = format!(
+        r#"{READY}; echo '{{"data":1}}'; sleep 0.2; echo '{{"@claim":{{"part":"p","epoch":3}}}}'; read -r answer; echo "$answer" > answer
+echo '{{"@checkpoint":{{"id":1,"state":{{"p":1}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let answering = keeper().replace(
+        "    '{\"@'*)",
+        "    '{\"@claim\"'*) echo '{\"@claimed\":{\"part\":\"p\",\"state\":77,\"from\":\"a\"}}';;\n    '{\"@'*)",
+    );
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &claims)
+        .named_input("b", Protocol::V2, &counting(3, 1))
+        .output(Protocol::V2, &answering);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"p","state":77}}"#]);
+}
+
+#[tokio::test]
+async fn an_output_that_reads_no_more_cannot_hold_up_a_stop_at_once() {
+    // It commits the first checkpoint and goes deaf; the host has that to confirm.
+    let deaf = format!(
+        r#"{}; read -r a; read -r b; echo '{{"@committed":{{"id":1,"written":1}}}}'; while :; do sleep 0.1; done"#,
+        READY.replace(r#""protocol":2"#, r#""protocol":2,"epoch":5"#)
+    );
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(4000));
+    let flood = format!(
+        r#"{READY}; echo '{{"data":1}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; while echo '{line}'; do :; done"#
+    );
+    let project = Project::new()
+        .dead_letters(5)
+        .input(Protocol::V2, &flood)
+        .output(Protocol::V2, &deaf);
+    let (report, _) = stopped(&project, Duration::from_secs(1), &[Stop::Now]).await;
+    assert!(matches!(report.outcome, Outcome::Killed), "{report:?}");
+    assert_eq!(project.checkpoint("input", ""), "1");
+}

@@ -4,7 +4,7 @@ mod input;
 mod legacy;
 mod transform;
 
-pub(crate) use input::InputRules;
+pub(crate) use input::{Claims, InputRules};
 pub(crate) use legacy::LegacyRules;
 pub(crate) use transform::TransformRules;
 
