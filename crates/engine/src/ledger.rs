@@ -190,6 +190,11 @@ impl Account {
         Ok(lines)
     }
 
+    /// Whether it was sent checkpoints that it has not accounted for.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.intervals.is_empty()
+    }
+
     /// How many envelopes it has not accounted for.
     pub(crate) fn outstanding(&self) -> u64 {
         self.open + self.intervals.iter().map(|(_, lines)| lines).sum::<u64>()

@@ -182,3 +182,43 @@ async fn an_output_that_reads_no_more_cannot_hold_up_a_stop_at_once() {
     assert!(matches!(report.outcome, Outcome::Killed), "{report:?}");
     assert_eq!(project.checkpoint("input", ""), "1");
 }
+
+#[tokio::test]
+async fn an_input_or_transform_that_closes_its_stdout_without_end_and_stays_is_no_reason_to_wait() {
+    let closes = format!("{READY}; exec 1>&-; sleep 100");
+    let input =
+        Project::new().retry(1).input(Protocol::V2, &closes).output(Protocol::V2, COLLECT);
+    let transform = Project::new()
+        .retry(1)
+        .input(Protocol::V2, &format!("{READY}; sleep 100"))
+        .transform("shut", &closes)
+        .output(Protocol::V2, COLLECT);
+    for project in [input, transform] {
+        let failure = failure(&project.run().await);
+        assert!(failure.message.contains("closed its stdout"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_input_leaves_behind_its_last_checkpoint_is_no_good_end() {
+    let careless = format!(
+        r#"{READY}; echo '{{"data":1}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; echo '{{"data":2}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new().input(Protocol::V2, &careless).output(Protocol::V2, COLLECT);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Protocol);
+    assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_transform_that_keeps_the_last_checkpoint_back_is_named_and_not_the_output() {
+    let keeps = format!(
+        r#"{READY}; while read -r line; do case "$line" in '{{"@checkpoint":{{"id":2'*) ;; '{{"@checkpoint":'*) echo "${{line%\}}\}}}},\"account\":{{\"in\":1,\"out\":1}}}}}}";; *) echo "$line";; esac; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2, 1))
+        .transform("keeps", &keeps)
+        .output(Protocol::V2, COLLECT);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "keeps", "{failure}");
+}

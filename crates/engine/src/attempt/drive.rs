@@ -265,16 +265,25 @@ impl<'a> Drive<'a> {
             (book.ledger.last_offered(), book.ledger.settled())
         };
         if settled < offered {
-            let behind = self.wiring.hub.seats.iter().position(|s| s.cursor.is_some()).unwrap_or(0);
-            let message = format!(
-                "it ended well, but committed only up to checkpoint {settled} of {offered}"
-            );
-            return End::Failed(self.lives[behind].failure(FailureKind::Protocol, message));
+            return End::Failed(self.behind(settled, offered));
         }
         if let Err(failure) = self.wiring.saver.save().await {
             return End::Failed(failure);
         }
         self.release_inputs().await
+    }
+
+    /// Who has not accounted for all checkpoints: the first that lines pass through.
+    fn behind(&self, settled: u64, offered: u64) -> Failure {
+        let transforms = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Transform);
+        let outputs = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Output);
+        let mut suspects = transforms.chain(outputs).filter(|i| self.is_critical(*i));
+        let seat = suspects.find(|i| self.wiring.hub.account(*i).is_behind()).unwrap_or(0);
+        let live = &self.lives[seat];
+        let did = if live.role == Role::Transform { "handed on" } else { "committed" };
+        let message =
+            format!("it ended well, but {did} only up to checkpoint {settled} of {offered}");
+        live.failure(FailureKind::Protocol, message)
     }
 
     async fn release_inputs(&mut self) -> End {

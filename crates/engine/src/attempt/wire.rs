@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::launch::Launched;
+use crate::failure::FailureKind;
 use crate::hub::{Hub, Index, Signal};
 use crate::process::Group;
 use crate::relay::input_stdin::speak;
@@ -143,13 +144,15 @@ impl Wiring {
                 let reshapes = reshapes.is_some_and(|d| d.reshapes);
                 let rules =
                     TransformRules { hub: hub.clone(), seat, reshapes, out: 0, ended: false };
-                self.pumps.spawn(run(Pump::new(hub, seat, stdout, rules, sink), done));
+                let pump = Pump::new(hub, seat, stdout, rules, sink);
+                self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else if live.v2 {
                 let claims = claims.clone();
-                let rules = InputRules { hub: hub.clone(), seat, several, claims, ended: false };
+                let rules =
+                    InputRules { hub: hub.clone(), seat, several, claims, open: 0, ended: false };
                 let mut pump = Pump::new(hub, seat, stdout, rules, sink);
                 pump.whole_intervals = several && transactional;
-                self.pumps.spawn(run(pump, done));
+                self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else {
                 let rules = LegacyRules::new(&hub, seat, several);
                 let mut pump = Pump::new(hub, seat, stdout, rules, sink);
@@ -162,12 +165,26 @@ impl Wiring {
 }
 
 /// A version-2 provider: its stream ends with `@end`, or how its process ends says why not.
-async fn run<R: PumpRules>(mut pump: Pump<R>, done: watch::Sender<()>) {
-    if let Err(error) = pump.run().await {
+async fn run<R: PumpRules>(
+    mut pump: Pump<R>,
+    mut exit: watch::Receiver<Option<ExitStatus>>,
+    done: watch::Sender<()>,
+) {
+    let ran = pump.run().await;
+    let failed = ran.is_err();
+    if let Err(error) = ran {
         complain(&pump.hub, error);
         pump.discard().await;
     }
     drop(done);
+    if !failed && !pump.rules.has_ended() {
+        let gone = tokio::time::timeout(LINGER * 4, exit.wait_for(Option::is_some)).await.is_ok();
+        if !gone {
+            let message = "it closed its stdout without `@end`, and stays";
+            let failure = pump.hub.seats[pump.seat].failure(FailureKind::Protocol, message);
+            pump.hub.signal(Signal::Failed(failure));
+        }
+    }
     pump.keep_the_turn().await;
 }
 

@@ -8,7 +8,7 @@ use dstream_protocol::{Checkpoint, Claim, ClaimedPart, Control, StreamSchema};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{after_end, misplaced, read};
+use super::{after_end, misplaced, read, uncovered};
 use crate::event::EventKind;
 use crate::failure::Failure;
 use crate::hub::{Hub, Index};
@@ -22,6 +22,8 @@ pub(crate) struct InputRules {
     /// With several inputs, control lines say which one they come from.
     pub(crate) several: bool,
     pub(crate) claims: Claims,
+    /// Envelopes since its last checkpoint.
+    pub(crate) open: u64,
     pub(crate) ended: bool,
 }
 
@@ -41,6 +43,7 @@ impl Rules for InputRules {
         if self.ended {
             return Err(after_end(&self.hub, self.seat));
         }
+        self.open += lines;
         self.hub.counters.read.fetch_add(lines, Relaxed);
         self.hub.counters.bytes.fetch_add(bytes as u64, Relaxed);
         Ok(())
@@ -65,6 +68,7 @@ impl Rules for InputRules {
             Control::Claim(claim) => Ok(self.claim(claim)),
             Control::Rejected(rejected) => self.hub.reject(self.seat, rejected).map(|()| None),
             Control::End(_) => {
+                uncovered(&self.hub, self.seat, self.open)?;
                 self.ended = true;
                 Ok(None)
             }
@@ -80,7 +84,8 @@ impl InputRules {
         self.several.then(|| self.hub.seats[self.seat].name.clone())
     }
 
-    fn checkpoint(&self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+    fn checkpoint(&mut self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+        self.open = 0;
         let states = given.state.clone();
         let id = self.hub.offer(self.seat, given.id, states)?;
         if !self.several {

@@ -41,3 +41,13 @@ pub(super) fn misplaced(hub: &Hub, seat: Index, line: &[u8]) -> Failure {
 pub(super) fn after_end(hub: &Hub, seat: Index) -> Failure {
     hub.seats[seat].failure(FailureKind::Protocol, "it wrote more lines after `@end`")
 }
+
+/// Refuses an `@end` with envelopes before it that no checkpoint covers: no output could ever say
+/// that they are durable.
+pub(super) fn uncovered(hub: &Hub, seat: Index, lines: u64) -> Result<(), Failure> {
+    if lines == 0 {
+        return Ok(());
+    }
+    let message = format!("it ended its stream with {lines} envelopes after its last checkpoint");
+    Err(hub.seats[seat].failure(FailureKind::Protocol, message))
+}

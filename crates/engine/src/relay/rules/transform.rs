@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use dstream_protocol::{Account, Checkpoint, Control};
 use tokio::time::Instant;
 
-use super::{after_end, misplaced, read};
+use super::{after_end, misplaced, read, uncovered};
 use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Index};
@@ -51,6 +51,7 @@ impl Rules for TransformRules {
             Control::Schema(_) => Ok(Some(Piece::Control { text: Text::At(at) })),
             Control::Rejected(rejected) => self.hub.reject(self.seat, rejected).map(|()| None),
             Control::End(_) => {
+                uncovered(&self.hub, self.seat, self.out)?;
                 self.ended = true;
                 Ok(None)
             }
