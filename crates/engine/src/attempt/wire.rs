@@ -142,8 +142,16 @@ impl Wiring {
             if live.role == Role::Transform {
                 let reshapes = runner.request.route.transforms[place].program.delivery;
                 let reshapes = reshapes.is_some_and(|d| d.reshapes);
-                let rules =
-                    TransformRules { hub: hub.clone(), seat, reshapes, out: 0, ended: false };
+                let rules = TransformRules {
+                    hub: hub.clone(),
+                    seat,
+                    reshapes,
+                    out: 0,
+                    forwarded: 0,
+                    transactional,
+                    several,
+                    ended: false,
+                };
                 let pump = Pump::new(hub, seat, stdout, rules, sink);
                 self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else if live.v2 {

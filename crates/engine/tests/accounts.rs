@@ -1,0 +1,90 @@
+//! What is counted, saved and forgiven: accounts that must not pass, and failures that must.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod support;
+
+use dstream_engine::dead_letter::LocalDeadLetters;
+use dstream_engine::{EventKind, FailureKind, Outcome, Protocol};
+use serde_json::json;
+use support::{COLLECT, Project, READY, counting, failure};
+
+#[tokio::test]
+async fn rejections_that_a_destination_sends_again_count_in_no_account() {
+    let resends = COLLECT.replace(
+        r#"echo '{"status":"ready","protocol":2}'"#,
+        r#"echo '{"status":"ready","protocol":2,"epoch":5}'; echo '{"@rejected":{"id":"x1","error":{"kind":"permanent","message":"of the run before"},"envelope":{"data":0}}}'"#,
+    );
+    let project = Project::new()
+        .dead_letters(5)
+        .input(Protocol::V2, &counting(4, 2))
+        .output(Protocol::V2, &resends);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let kept = LocalDeadLetters::new(&project.state, "t").list().unwrap();
+    assert_eq!(kept.iter().map(|l| l.id.as_str()).collect::<Vec<_>>(), ["x1"]);
+
+    // Later than that, every rejection belongs to an interval.
+    let careless = COLLECT.replace(
+        "id=${line#",
+        r#"[ -n "$id" ] && echo '{"@rejected":{"error":{"message":"no"}}}'; id=${line#"#,
+    );
+    let project = Project::new()
+        .dead_letters(5)
+        .input(Protocol::V2, &counting(4, 2))
+        .output(Protocol::V2, &careless);
+    assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting);
+}
+
+#[tokio::test]
+async fn a_transform_that_gives_no_account_may_not_lose_a_line() {
+    let loses = format!(
+        r#"{READY}; n=0; while read -r line; do case "$line" in '{{"@'*) echo "$line";; *) n=$((n + 1)); ((n == 3)) || echo "$line";; esac; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(6, 6))
+        .transform("loses", &loses)
+        .output(Protocol::V2, COLLECT);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Accounting);
+    assert_eq!(project.checkpoint("input", ""), "");
+}
+
+#[tokio::test]
+async fn numbers_beyond_all_counting_are_refused_and_nothing_hangs() {
+    let input = r#"echo '{"@checkpoint":{"id":18446744073709551615,"state":{"":1}}}'; echo '{"@end":{}}'; cat >/dev/null"#;
+    let project = Project::new()
+        .input(Protocol::V2, &format!("{READY}; {input}"))
+        .output(Protocol::V2, COLLECT);
+    assert_eq!(failure(&project.run().await).kind, FailureKind::Protocol);
+    let output = COLLECT.replace(r#"\"written\":$n"#, r#"\"written\":18446744073709551615,\"rejected\":3"#);
+    let project = Project::new().input(Protocol::V2, &counting(2, 2)).output(Protocol::V2, &output);
+    assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting);
+    let transform = format!(
+        r#"{READY}; while read -r line; do case "$line" in '{{"@checkpoint":'*) echo "${{line%\}}\}}}},\"account\":{{\"in\":2,\"out\":2,\"filtered\":18446744073709551615}}}}}}";; *) echo "$line";; esac; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2, 2))
+        .transform("odd", &transform)
+        .output(Protocol::V2, COLLECT);
+    assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting);
+}
+
+#[tokio::test]
+async fn a_destination_gets_the_states_of_checkpoints_that_a_transform_withheld() {
+    let every_third = format!(
+        r#"{READY}; c=0; in=0; while read -r line; do case "$line" in '{{"@checkpoint":'*) c=$((c + 1)); ((c % 3)) || {{ echo "${{line%\}}\}}}},\"account\":{{\"in\":$in,\"out\":$in}}}}}}"; in=0; }};; '{{"@'*) echo "$line";; *) in=$((in + 1)); echo "$line";; esac; done"#
+    );
+    let parts = format!(
+        r#"{READY}; for i in 1 2 3; do echo "{{\"data\":$i}}"; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"p$i\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let shows = COLLECT.replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> seen; id");
+    let project = Project::new()
+        .input(Protocol::V2, &parts)
+        .transform("third", &every_third)
+        .output(Protocol::V2, &shows);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let expected = r#"{"@checkpoint":{"id":3,"state":{"p1":1,"p2":2,"p3":3}}}"#;
+    assert_eq!(project.lines("seen"), [expected]);
+}
