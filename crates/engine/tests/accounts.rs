@@ -88,3 +88,42 @@ async fn a_destination_gets_the_states_of_checkpoints_that_a_transform_withheld(
     let expected = r#"{"@checkpoint":{"id":3,"state":{"p1":1,"p2":2,"p3":3}}}"#;
     assert_eq!(project.lines("seen"), [expected]);
 }
+
+#[tokio::test]
+async fn a_slow_version_1_output_that_is_not_critical_holds_nobody_up() {
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
+    let input = format!(
+        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let count = COLLECT.replace("echo \"$line\" >> out", "echo x >> main");
+    let slow = r#"read -r command; echo '{"status":"ready"}'; sleep 1.5; cat > /dev/null"#;
+    let project = Project::new()
+        .input(Protocol::V2, &input)
+        .named_output("main", Protocol::V2, true, &count)
+        .named_output("extra", Protocol::V1, false, slow);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("main").len(), 300);
+    assert!(report.totals.dropped > 0);
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_may_break_every_rule_and_the_others_go_on() {
+    for breaks in [
+        r#"echo '{"@committed":{"id":99}}'; sleep 100"#,
+        r#"echo '{"@rejected":{"error":{"message":"no"}}}'; sleep 100"#,
+        r#"echo '{"@nonsense":1}'; sleep 100"#,
+    ] {
+        let project = Project::new()
+            .input(Protocol::V2, &counting(200, 10).replace("id=0", "id=0; sleep 0.3"))
+            .named_output("main", Protocol::V2, true, COLLECT)
+            .named_output("extra", Protocol::V2, false, &format!("{READY}; {breaks}"));
+        let report = project.run().await;
+        assert!(matches!(report.outcome, Outcome::Completed), "{breaks}: {report:?}");
+        assert_eq!(project.lines("out").len(), 200);
+        let warned = project.kinds().into_iter().any(
+            |k| matches!(k, EventKind::Warning { message, .. } if message.contains("go on without it")),
+        );
+        assert!(warned, "{breaks}");
+    }
+}

@@ -68,6 +68,8 @@ struct Drive<'a> {
     wiring: &'a mut Wiring,
     ended: Vec<bool>,
     exited: Vec<bool>,
+    /// Outputs that are not critical and were ended because of what they did.
+    given_up: Vec<bool>,
     /// How many sinks have been told that the stream has ended.
     closed: usize,
     stopping: bool,
@@ -83,7 +85,8 @@ impl<'a> Drive<'a> {
             lives,
             wiring,
             ended: none.clone(),
-            exited: none,
+            exited: none.clone(),
+            given_up: none,
             closed: 0,
             stopping: false,
             deadline: None,
@@ -94,7 +97,10 @@ impl<'a> Drive<'a> {
     fn heard(&mut self, signal: Signal) -> Step {
         match signal {
             Signal::Saved => Step::On,
-            Signal::Failed(failure) => Step::Failed(self.explain(failure)),
+            Signal::Failed(failure) => match self.dispensable(&failure) {
+                Some(seat) => self.give_up(seat, &failure.message),
+                None => Step::Failed(self.explain(failure)),
+            },
             Signal::Broken(seat) if self.is_critical(seat) => {
                 let until = Instant::now() + EXPLAIN;
                 self.broken.get_or_insert((seat, until));
@@ -142,6 +148,9 @@ impl<'a> Drive<'a> {
             Role::Output => self.closed == self.wiring.sinks.len(),
             Role::Input | Role::Transform => self.ended[seat],
         };
+        if self.given_up[seat] {
+            return self.drained();
+        }
         if !self.is_critical(seat) {
             return if finished && status.success() {
                 self.drained()
@@ -167,6 +176,20 @@ impl<'a> Drive<'a> {
         let all_ended = critical.all(|(seat, _)| self.exited[seat]);
         let told = self.closed == self.wiring.sinks.len();
         if told && all_ended { Step::Drained } else { Step::On }
+    }
+
+    /// The output that is not critical which a failure is of.
+    fn dispensable(&self, failure: &Failure) -> Option<Index> {
+        let (role, name) = failure.provider.as_ref()?;
+        let named = |live: &Live| live.role == *role && live.name == *name;
+        self.lives.iter().position(named).filter(|seat| !self.is_critical(*seat))
+    }
+
+    /// One that broke a rule is not heard any more, and so has to end.
+    fn give_up(&mut self, seat: Index, why: &str) -> Step {
+        self.given_up[seat] = true;
+        self.lives[seat].group.kill();
+        self.lost(seat, &format!("is ended: {why}"))
     }
 
     /// An output that is not critical is gone: the others go on.
