@@ -200,13 +200,13 @@ impl Call<'_> {
                 return Err(self.reported(error));
             }
             match serde_json::from_slice::<LifecycleReport>(line) {
-                Ok(report) if !report.status.is_empty() => answer = Some(report),
+                Ok(report) if !report.status.is_empty() => answer = Some(self.masked(report)),
                 _ => output.push(self.mask.apply(&String::from_utf8_lossy(line))),
             }
         }
         if let Some(report) = answer.as_ref().filter(|r| r.is_error()) {
             let text = report.error.clone().or_else(|| report.message.clone());
-            let text = self.mask.apply(&text.unwrap_or_else(|| "it reports an error".into()));
+            let text = text.unwrap_or_else(|| "it reports an error".into());
             return Err(self.failure(FailureKind::Crash, text));
         }
         if let Some(how) = bad {
@@ -226,10 +226,21 @@ impl Call<'_> {
         }
     }
 
-    fn reported(&self, mut error: dstream_protocol::ProviderError) -> Failure {
-        error.message = self.mask.apply(&error.message);
+    /// A report is shown to people: what it says of a config must not hold its secrets.
+    fn masked(&self, report: LifecycleReport) -> LifecycleReport {
+        let mask = &self.mask;
+        LifecycleReport {
+            resources: report.resources.into_iter().map(|r| mask.json(r)).collect(),
+            metadata: mask.fields(report.metadata),
+            message: report.message.map(|m| mask.apply(&m)),
+            error: report.error.map(|e| mask.apply(&e)),
+            ..report
+        }
+    }
+
+    fn reported(&self, error: dstream_protocol::ProviderError) -> Failure {
         let member = self.request.member;
-        let mut failure = Failure::reported(error).of(member.role, &member.block.name);
+        let mut failure = Failure::reported(self.mask.error(error)).of(member.role, &member.block.name);
         failure.stderr = self.tail.lines();
         failure
     }

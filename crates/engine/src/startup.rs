@@ -242,13 +242,12 @@ fn handshake(
             }
             let length = line.len() + 1;
             live.ready = *ready;
+            // It is shown where it has changed, and kept with the state.
+            live.ready.fingerprint = live.ready.fingerprint.take().map(|f| mask.apply(&f));
             stdout.consume(length);
             Ok(())
         }
-        Startup::Failed(mut error) => {
-            error.message = mask.apply(&error.message);
-            Err(live.reported(error))
-        }
+        Startup::Failed(error) => Err(live.reported(mask.error(error))),
         Startup::Data if live.v2 => {
             let message = format!("its first line is no handshake: {}", quote(line, mask));
             Err(live

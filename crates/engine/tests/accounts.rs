@@ -127,3 +127,21 @@ async fn an_output_that_is_not_critical_may_break_every_rule_and_the_others_go_o
         assert!(warned, "{breaks}");
     }
 }
+
+#[tokio::test]
+async fn no_event_shows_a_secret_whatever_line_it_came_in() {
+    let leaks = r#"read -r command; echo '{"status":"ready","protocol":2}'
+echo '{"@progress":{"position":{"url":"db://hunter2-hunter2@x"},"waiting_on":"hunter2-hunter2"}}'
+echo '{"@rejected":{"error":{"message":"hunter2-hunter2","path":"hunter2-hunter2"},"envelope":{"data":1}}}'
+head -c 65600 /dev/zero | tr '\0' x >&2; sleep 0.2; printf 'hunter2-' >&2; sleep 0.2; printf 'hunter2' >&2; sleep 0.2
+echo '{"@checkpoint":{"id":"hunter2-hunter2"}}'; sleep 5"#;
+    let mut project =
+        Project::new().dead_letters(9).input(Protocol::V2, leaks).output(Protocol::V2, COLLECT);
+    let reference = project.secrets.insert("t/input/config.password", json!("hunter2-hunter2"));
+    project.route.inputs[0].block.config = json!({ "password": reference });
+    let failure = failure(&project.run().await);
+    assert!(failure.message.contains("(sensitive)"), "{failure}");
+    let everything = serde_json::to_string(&*project.events.lock().unwrap()).unwrap();
+    let at = everything.find("hunter2").map(|i| everything[i.saturating_sub(300)..i + 20].to_owned());
+    assert_eq!(at, None);
+}

@@ -68,9 +68,7 @@ fn hear(hub: &Hub, seat: Index, line: &[u8]) -> Result<(), Failure> {
         Control::Committed(committed) => hub.committed(seat, committed),
         Control::Rejected(rejected) => hub.reject(seat, rejected),
         Control::Progress(progress) => {
-            let who = &hub.seats[seat];
-            let (provider, role) = (who.name.clone(), who.role);
-            hub.report.emit(EventKind::Progress { provider, role, progress });
+            hub.progress(seat, progress);
             Ok(())
         }
         Control::Error(error) => {

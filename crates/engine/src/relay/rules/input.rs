@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{after_end, misplaced, read, uncovered};
-use crate::event::EventKind;
 use crate::failure::Failure;
 use crate::hub::{Hub, Index};
 use crate::relay::piece::{Piece, Rules, Text};
@@ -53,9 +52,7 @@ impl Rules for InputRules {
         let control = read(&self.hub, self.seat, line)?;
         match control {
             Control::Progress(progress) => {
-                let who = &self.hub.seats[self.seat];
-                let (provider, role) = (who.name.clone(), who.role);
-                self.hub.report.emit(EventKind::Progress { provider, role, progress });
+                self.hub.progress(self.seat, progress);
                 Ok(None)
             }
             Control::Error(error) => {

@@ -19,7 +19,7 @@ pub(super) fn read(hub: &Hub, seat: Index, line: &[u8]) -> Result<Control, Failu
     Control::read(line).map_err(|error| {
         let reason = match dstream_protocol::classify(line) {
             dstream_protocol::LineKind::Unknown => "there is no control line of that name".into(),
-            _ => error.to_string(),
+            _ => hub.mask.apply(&error.to_string()),
         };
         let message = format!(
             "it wrote a control line that cannot be read: {reason}: {}",

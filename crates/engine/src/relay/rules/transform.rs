@@ -8,7 +8,6 @@ use dstream_protocol::{Account, Checkpoint, Control, Role};
 use tokio::time::Instant;
 
 use super::{after_end, misplaced, read, uncovered};
-use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Index};
 use crate::relay::piece::{Piece, Rules, Text};
@@ -43,9 +42,7 @@ impl Rules for TransformRules {
     fn control(&mut self, line: &[u8], at: Range<usize>) -> Result<Option<Piece>, Failure> {
         match read(&self.hub, self.seat, line)? {
             Control::Progress(progress) => {
-                let who = &self.hub.seats[self.seat];
-                let (provider, role) = (who.name.clone(), who.role);
-                self.hub.report.emit(EventKind::Progress { provider, role, progress });
+                self.hub.progress(self.seat, progress);
                 Ok(None)
             }
             Control::Error(error) => {
