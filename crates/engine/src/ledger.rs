@@ -45,6 +45,17 @@ pub(crate) struct Folded {
     pub(crate) acknowledge: Vec<(usize, u64)>,
 }
 
+/// A checkpoint behind a transform that may have withheld some before it.
+#[derive(Debug)]
+pub(crate) struct Composed {
+    /// The input that it is of.
+    pub(crate) input: usize,
+    /// Its states, with those of the withheld ones of the same input.
+    pub(crate) states: PartitionStates,
+    /// Another input with a withheld checkpoint, whose states one line cannot hold as well.
+    pub(crate) left_out: Option<usize>,
+}
+
 impl Ledger {
     /// A ledger for that many inputs and critical outputs.
     pub(crate) fn new(inputs: usize, outputs: usize) -> Self {
@@ -58,14 +69,14 @@ impl Ledger {
     }
 
     /// Takes an input's checkpoint in and gives its id in the task. `None`: the input's ids do not
-    /// grow.
+    /// grow, or cannot grow any more.
     pub(crate) fn offer(
         &mut self,
         input: usize,
         input_id: u64,
         states: PartitionStates,
     ) -> Option<u64> {
-        if input_id <= self.last_input_id[input] {
+        if input_id <= self.last_input_id[input] || input_id == u64::MAX {
             return None;
         }
         self.last_input_id[input] = input_id;
@@ -74,6 +85,24 @@ impl Ledger {
         self.next = id + 1;
         self.offers.push_back(Offer { id, input, input_id, states, since: Instant::now() });
         Some(id)
+    }
+
+    /// What a transform hands on as checkpoint `id`, when the one that it handed on before was
+    /// `after`: the states that moved since, of the input that offered it.
+    pub(crate) fn compose(&self, after: u64, id: u64) -> Option<Composed> {
+        let first = self.offers.partition_point(|o| o.id <= after);
+        let last = self.offers.partition_point(|o| o.id < id);
+        let input = self.offers.get(last).filter(|o| o.id == id)?.input;
+        let since = self.offers.range(first.min(last)..=last);
+        let mut composed = Composed { input, states: PartitionStates::new(), left_out: None };
+        for offer in since {
+            if offer.input == input {
+                composed.states.extend(offer.states.clone());
+            } else {
+                composed.left_out = Some(offer.input);
+            }
+        }
+        Some(composed)
     }
 
     /// The newest id that was offered; 0 before the first.
@@ -190,8 +219,13 @@ impl Account {
         Ok(lines)
     }
 
-    /// Whether it has not accounted for anything yet.
-    pub(crate) fn is_untouched(&self) -> bool {
+    /// Whether it was sent checkpoints that it has not accounted for.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.intervals.is_empty()
+    }
+
+    /// Whether it has accounted for nothing yet.
+    pub(crate) fn is_new(&self) -> bool {
         self.settled == 0
     }
 
@@ -266,6 +300,21 @@ mod tests {
         ledger.commit(1, 2, None);
         fold(&mut ledger, &mut state);
         assert_eq!(checkpoint(&state, "a"), r#"{"p":1,"q":2}"#);
+    }
+
+    #[test]
+    fn what_a_transform_withheld_is_part_of_the_next_checkpoint_of_the_same_input() {
+        let mut ledger = Ledger::new(2, 1);
+        ledger.offer(0, 1, states("p", "1"));
+        ledger.offer(0, 2, states("q", "2"));
+        ledger.offer(0, 3, states("p", "3"));
+        ledger.offer(1, 1, states("", "9"));
+        let text = |c: &Composed| serde_json::to_string(&c.states).unwrap();
+        let composed = ledger.compose(1, 3).unwrap();
+        assert_eq!((text(&composed), composed.left_out), (r#"{"p":3,"q":2}"#.into(), None));
+        let composed = ledger.compose(2, 4).unwrap();
+        assert_eq!((text(&composed), composed.left_out), (r#"{"":9}"#.into(), Some(0)));
+        assert!(ledger.compose(4, 5).is_none());
     }
 
     #[test]

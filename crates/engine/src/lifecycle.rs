@@ -10,6 +10,7 @@ use dstream_protocol::{
 use dstream_task::Secrets;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::event::EventSink;
@@ -17,7 +18,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::hub::Reporter;
 use crate::lines::LineReader;
 use crate::mask::Mask;
-use crate::process::{Pipes, Spawner, StartProcess, Tail, describe_status, drain, environment};
+use crate::process::{
+    Pipes, Spawner, StartProcess, Stdout, Tail, UntilGone, describe_status, drain, environment,
+};
 use crate::route::Member;
 
 /// What a lifecycle call needs.
@@ -132,12 +135,19 @@ impl Call<'_> {
             drop(pipes.stdin.write_all(command.as_bytes()).await);
             drop(pipes.stdin);
         };
-        let read = read_all(LineReader::new(pipes.stdout, MAX_LINE_BYTES));
-        let stderr = drain(pipes.stderr, self.mask.clone(), self.tail.clone(), show);
-        let ((), lines, ()) = tokio::join!(write, read, stderr);
+        let (ended, exit) = watch::channel(None);
+        let wait = async {
+            let status = pipes.child.wait().await;
+            pipes.group.reaped();
+            ended.send_replace(status.as_ref().ok().copied());
+            status
+        };
+        let stdout = UntilGone::new(pipes.stdout, exit.clone());
+        let stderr = UntilGone::new(pipes.stderr, exit);
+        let read = read_all(LineReader::new(stdout, MAX_LINE_BYTES));
+        let log = drain(stderr, self.mask.clone(), self.tail.clone(), show);
+        let ((), lines, (), status) = tokio::join!(write, read, log, wait);
         let lines = lines.map_err(|e| self.failure(FailureKind::Protocol, e))?;
-        let status = pipes.child.wait().await;
-        pipes.group.reaped();
         let status = status.map_err(|e| self.failure(FailureKind::Crash, e.to_string()))?;
         let how = (!status.success()).then(|| describe_status(status));
         self.judge(lines, how)
@@ -190,13 +200,13 @@ impl Call<'_> {
                 return Err(self.reported(error));
             }
             match serde_json::from_slice::<LifecycleReport>(line) {
-                Ok(report) if !report.status.is_empty() => answer = Some(report),
+                Ok(report) if !report.status.is_empty() => answer = Some(self.masked(report)),
                 _ => output.push(self.mask.apply(&String::from_utf8_lossy(line))),
             }
         }
         if let Some(report) = answer.as_ref().filter(|r| r.is_error()) {
             let text = report.error.clone().or_else(|| report.message.clone());
-            let text = self.mask.apply(&text.unwrap_or_else(|| "it reports an error".into()));
+            let text = text.unwrap_or_else(|| "it reports an error".into());
             return Err(self.failure(FailureKind::Crash, text));
         }
         if let Some(how) = bad {
@@ -216,10 +226,22 @@ impl Call<'_> {
         }
     }
 
-    fn reported(&self, mut error: dstream_protocol::ProviderError) -> Failure {
-        error.message = self.mask.apply(&error.message);
+    /// A report is shown to people: what it says of a config must not hold its secrets.
+    fn masked(&self, report: LifecycleReport) -> LifecycleReport {
+        let mask = &self.mask;
+        LifecycleReport {
+            resources: report.resources.into_iter().map(|r| mask.json(r)).collect(),
+            metadata: mask.fields(report.metadata),
+            message: report.message.map(|m| mask.apply(&m)),
+            error: report.error.map(|e| mask.apply(&e)),
+            ..report
+        }
+    }
+
+    fn reported(&self, error: dstream_protocol::ProviderError) -> Failure {
         let member = self.request.member;
-        let mut failure = Failure::reported(error).of(member.role, &member.block.name);
+        let mut failure =
+            Failure::reported(self.mask.error(error)).of(member.role, &member.block.name);
         failure.stderr = self.tail.lines();
         failure
     }
@@ -230,9 +252,7 @@ fn error_only(line: &[u8]) -> bool {
     serde_json::from_slice::<LifecycleReport>(line).map_or(true, |r| r.error.is_none())
 }
 
-async fn read_all(
-    mut stdout: LineReader<tokio::process::ChildStdout>,
-) -> Result<Vec<Vec<u8>>, String> {
+async fn read_all(mut stdout: LineReader<Stdout>) -> Result<Vec<Vec<u8>>, String> {
     let mut lines = Vec::new();
     loop {
         match stdout.next().await {

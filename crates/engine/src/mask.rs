@@ -1,8 +1,10 @@
 //! Takes known secrets out of a text before anybody sees it.
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use dstream_protocol::ProviderError;
 use dstream_task::Secrets;
 use dstream_task::secret::MASK;
+use serde_json::{Map, Value};
 
 /// Below this length a secret is only masked where it stands alone: `eu` must not blacken `neutral`.
 const SHORT: usize = 8;
@@ -26,25 +28,70 @@ impl Mask {
         if all.is_empty() {
             return Self(None);
         }
-        let builder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all);
-        Self(builder.ok())
+        Self(AhoCorasick::builder().match_kind(MatchKind::Standard).build(all).ok())
     }
 
-    /// The text without secrets.
+    /// The text without secrets. Where several overlap, all of them go.
     pub fn apply(&self, text: &str) -> String {
         let Some(words) = &self.0 else { return text.to_owned() };
+        let mut found: Vec<_> = words
+            .find_overlapping_iter(text)
+            .map(|m| m.range())
+            .filter(|m| m.len() >= SHORT || stands_alone(text, m.clone()))
+            .collect();
+        found.sort_unstable_by_key(|m| m.start);
         let mut out = String::with_capacity(text.len());
         let mut end = 0;
-        for found in words.find_iter(text) {
-            if found.len() < SHORT && !stands_alone(text, found.range()) {
-                continue;
+        for m in found {
+            if m.start >= end {
+                out.push_str(&text[end..m.start]);
+                out.push_str(MASK);
             }
-            out.push_str(&text[end..found.start()]);
-            out.push_str(MASK);
-            end = found.end();
+            end = end.max(m.end);
         }
         out.push_str(&text[end..]);
         out
+    }
+
+    /// A JSON value without secrets, wherever in it they stand.
+    pub fn json(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.apply(&text)),
+            Value::Number(number) => {
+                let text = number.to_string();
+                let masked = self.apply(&text);
+                if masked == text { Value::Number(number) } else { Value::String(masked) }
+            }
+            Value::Array(items) => items.into_iter().map(|v| self.json(v)).collect(),
+            Value::Object(map) => Value::Object(self.fields(map)),
+            plain => plain,
+        }
+    }
+
+    /// The same for the fields of an object.
+    pub(crate) fn fields(&self, map: Map<String, Value>) -> Map<String, Value> {
+        map.into_iter().map(|(k, v)| (self.apply(&k), self.json(v))).collect()
+    }
+
+    /// What a provider says went wrong, without secrets.
+    pub(crate) fn error(&self, error: ProviderError) -> ProviderError {
+        let path = error.path.map(|path| self.apply(&path));
+        ProviderError { message: self.apply(&error.message), path, ..error }
+    }
+
+    /// How much of an unfinished line can be shown without showing a part of a secret: one may go on
+    /// in what is still to come.
+    pub(crate) fn whole(&self, line: &[u8]) -> usize {
+        let Some(words) = &self.0 else { return line.len() };
+        let mut cut = (line.len() + 1).saturating_sub(words.max_pattern_len());
+        let mut found: Vec<_> = words.find_overlapping_iter(line).map(|m| m.range()).collect();
+        found.sort_unstable_by_key(|m| std::cmp::Reverse(m.end));
+        for m in found {
+            if m.start < cut && cut < m.end {
+                cut = m.start;
+            }
+        }
+        cut
     }
 }
 
@@ -79,5 +126,28 @@ mod tests {
     fn a_short_secret_is_masked_only_as_a_word_of_its_own() {
         let mask = mask(&[json!("eu"), json!(1433)]);
         assert_eq!(mask.apply("neutral in eu:1433"), "neutral in (sensitive):(sensitive)");
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_all_masked() {
+        let mask =
+            mask(&[json!("ab"), json!("bcdefghij"), json!("hunter2pass"), json!("passwordX")]);
+        assert_eq!(mask.apply("xabcdefghij"), "xa(sensitive)");
+        assert_eq!(mask.apply("a hunter2passwordX."), "a (sensitive).");
+    }
+
+    #[test]
+    fn a_json_value_is_masked_in_its_depth() {
+        let mask = mask(&[json!("hunter2-hunter2")]);
+        let value = json!({"a": [{"hunter2-hunter2": "x hunter2-hunter2"}], "n": 7});
+        assert_eq!(mask.json(value), json!({"a": [{"(sensitive)": "x (sensitive)"}], "n": 7}));
+    }
+
+    #[test]
+    fn an_unfinished_line_is_cut_outside_of_every_secret() {
+        let mask = mask(&[json!("hunter2-hunter2")]);
+        assert_eq!(mask.whole(b"0123456789012345 hunter2-hunter2"), 17);
+        assert_eq!(mask.whole(b"0123456789 hunter2-hunter2 01234567890123"), 27);
+        assert!(mask.whole(b"0123456789012345 hunter2-hu") <= 17);
     }
 }

@@ -206,7 +206,11 @@ impl Runner {
             if self.counters.saved.load(Relaxed) > saved {
                 waits = backoff(&retry);
             }
-            let wait = waits.next().filter(|_| failure.is_transient() && self.may_retry());
+            // A stop that fails is no stop: what was begun is not all saved, and somebody must know.
+            let again = failure.is_transient()
+                && self.may_retry()
+                && self.request.cancel.requested() == Stop::No;
+            let wait = waits.next().filter(|_| again);
             let Some(wait) = wait else { return Outcome::Failed(failure) };
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             self.report.emit(EventKind::Retrying { attempt, wait_ms, failure: Box::new(failure) });

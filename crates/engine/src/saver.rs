@@ -25,7 +25,15 @@ pub(crate) struct Saver {
     outputs: Vec<String>,
     epochs: Vec<Option<u64>>,
     before: Sums,
-    last: Mutex<Option<Instant>>,
+    past: Mutex<Past>,
+}
+
+/// What came of the saves so far.
+#[derive(Default)]
+struct Past {
+    last: Option<Instant>,
+    /// The state in memory is ahead of the disk from here on: no later save may hide that.
+    failed: Option<Failure>,
 }
 
 impl Saver {
@@ -40,7 +48,7 @@ impl Saver {
             outputs: critical().map(|s| s.name.clone()).collect(),
             epochs: critical().map(|s| s.epoch).collect(),
             before,
-            last: Mutex::new(None),
+            past: Mutex::default(),
         }
     }
 
@@ -49,7 +57,7 @@ impl Saver {
     pub(crate) async fn keep_saving(&self) {
         loop {
             self.hub.dirty.notified().await;
-            let last = *self.last.lock().await;
+            let last = self.past.lock().await.last;
             if let Some(last) = last {
                 tokio::time::sleep_until(last + GATHER).await;
             }
@@ -61,8 +69,14 @@ impl Saver {
     }
 
     /// Saves everything that is committed now, and tells the inputs. Does nothing where nothing is.
+    ///
+    /// # Errors
+    /// Where this save fails, or one before it did.
     pub(crate) async fn save(&self) -> Result<(), Failure> {
-        let mut last = self.last.lock().await;
+        let mut past = self.past.lock().await;
+        if let Some(failure) = &past.failed {
+            return Err(failure.clone());
+        }
         let (state, folded) = {
             let mut book = self.hub.book();
             if !book.ledger.is_dirty() {
@@ -79,9 +93,12 @@ impl Saver {
             stamp(&mut book.state);
             (book.state.clone(), folded)
         };
-        *last = Some(Instant::now());
+        past.last = Some(Instant::now());
         let letters = self.hub.graveyard.as_ref().map(|g| g.store.clone());
-        write(self.handle.clone(), letters, state).await?;
+        if let Err(failure) = write(self.handle.clone(), letters, state).await {
+            past.failed = Some(failure.clone());
+            return Err(failure);
+        }
         self.hub.counters.saved.fetch_add(1, Relaxed);
         for (input, id) in folded.acknowledge {
             self.hub.saved[input].send_replace(id);

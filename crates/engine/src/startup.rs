@@ -6,20 +6,22 @@ use std::time::Duration;
 
 use dstream_protocol::{ProviderError, Ready, Role, Startup};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::process::ChildStdin;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::failure::{Failure, FailureKind};
 use crate::lines::{LineError, LineReader};
 use crate::mask::Mask;
-use crate::process::{Group, Pipes, Spawner, StartProcess, Tail, describe_status, drain};
+use crate::process::{
+    Group, Pipes, Spawner, StartProcess, Stdout, Tail, UntilGone, describe_status, drain,
+};
 use crate::route::Member;
 
 /// A version-1 output may never say ready; after this it is taken to be.
 const SILENT_OUTPUT: Duration = Duration::from_secs(1);
 
-/// How long the pipes of a process that has ended may stay open (its own children may hold them).
+/// How long a process that has closed its stdout may take to end, and the other way round.
 pub(crate) const LINGER: Duration = Duration::from_millis(500);
 
 /// How much of a line is quoted in a message.
@@ -45,7 +47,7 @@ pub(crate) struct Live {
     /// Open as long as the host may have something to say.
     pub(crate) stdin: Option<ChildStdin>,
     /// `None` once somebody reads it.
-    pub(crate) stdout: Option<LineReader<ChildStdout>>,
+    pub(crate) stdout: Option<LineReader<Stdout>>,
     /// Set when the process has ended.
     pub(crate) exit: watch::Receiver<Option<ExitStatus>>,
     /// True when stderr has been read to its end.
@@ -69,6 +71,24 @@ impl Live {
         let mut failure = Failure::reported(error).of(self.role, &self.name);
         failure.stderr = self.tail.lines();
         failure
+    }
+
+    /// Ends one that did not become ready, and waits until it is reaped: it must hold nothing that
+    /// the next attempt needs.
+    async fn end(mut self) {
+        (self.stdin, self.stdout) = (None, None);
+        let mut exit = self.exit.clone();
+        drop(tokio::time::timeout(LINGER, exit.wait_for(Option::is_some)).await);
+        self.group.kill();
+        // An error means that it has been reaped already.
+        drop(exit.wait_for(Option::is_some).await);
+    }
+}
+
+/// Whoever stops waiting for a provider ends it: the task that reaps it holds on to its group.
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.group.kill();
     }
 }
 
@@ -103,9 +123,14 @@ pub(crate) async fn start(
     };
     let speak = first_word(&mut live, &launch.mask, deadline, grace, launch.start_timeout);
     let (_, spoken) = tokio::join!(tokio::time::timeout_at(deadline, write), speak);
-    spoken?;
     live.stdin = stdin;
-    Ok(live)
+    match spoken {
+        Ok(()) => Ok(live),
+        Err(failure) => {
+            live.end().await;
+            Err(failure)
+        }
+    }
 }
 
 fn adopt(
@@ -117,22 +142,24 @@ fn adopt(
 ) -> (Live, Option<ChildStdin>) {
     let Pipes { child, group, stdin, stdout, stderr } = pipes;
     let pid = group.pid();
+    let group = Arc::new(group);
+    let exit = watch_exit(child, group.clone());
     let tail = Tail::default();
     let (stderr_done, stderr_read) = watch::channel(false);
+    let stderr = UntilGone::new(stderr, exit.clone());
     let draining = drain(stderr, mask.clone(), tail.clone(), move |line| show(pid, line));
     tokio::spawn(async move {
         draining.await;
         stderr_done.send_replace(true);
     });
-    let group = Arc::new(group);
     let live = Live {
         role: member.role,
         name: member.block.name.clone(),
         v2: member.is_v2(),
-        group: group.clone(),
+        group,
         stdin: None,
-        stdout: Some(LineReader::new(stdout, max_line)),
-        exit: watch_exit(child, group),
+        stdout: Some(LineReader::new(UntilGone::new(stdout, exit.clone()), max_line)),
+        exit,
         stderr_read,
         tail,
         ready: Ready::default(),
@@ -172,7 +199,7 @@ async fn first_word(
 ) -> Result<(), Failure> {
     let Some(mut stdout) = live.stdout.take() else { return Ok(()) };
     let until = grace.map_or(deadline, |g| deadline.min(Instant::now() + g));
-    let outcome = timeout_at(until, first_line(&mut stdout, live.exit.clone())).await;
+    let outcome = timeout_at(until, first_line(&mut stdout)).await;
     let result = match outcome {
         Ok(Ok(true)) => handshake(live, &mut stdout, mask),
         Ok(Ok(false)) => ended_early(live, stdout.rest()).await,
@@ -195,33 +222,16 @@ async fn first_word(
 }
 
 /// Reads until there is a whole line. `false`: the stream ended without one.
-async fn first_line(
-    stdout: &mut LineReader<ChildStdout>,
-    mut exit: watch::Receiver<Option<ExitStatus>>,
-) -> Result<bool, LineError> {
-    let ended = async {
-        let gone = exit.wait_for(Option::is_some).await.is_err();
-        // Its own children may hold the pipe open; what it wrote itself is there by now.
-        tokio::time::sleep(if gone { Duration::ZERO } else { LINGER }).await;
-    };
-    tokio::pin!(ended);
-    loop {
-        if stdout.first().is_some() {
-            return Ok(true);
-        }
-        tokio::select! {
-            biased;
-            more = stdout.fill() => if !more? { return Ok(false) },
-            () = &mut ended => return Ok(false),
+async fn first_line(stdout: &mut LineReader<Stdout>) -> Result<bool, LineError> {
+    while stdout.first().is_none() {
+        if !stdout.fill().await? {
+            return Ok(false);
         }
     }
+    Ok(true)
 }
 
-fn handshake(
-    live: &mut Live,
-    stdout: &mut LineReader<ChildStdout>,
-    mask: &Mask,
-) -> Result<(), Failure> {
+fn handshake(live: &mut Live, stdout: &mut LineReader<Stdout>, mask: &Mask) -> Result<(), Failure> {
     let line = stdout.first().unwrap_or_default();
     match Startup::read(line) {
         Startup::Ready(ready) => {
@@ -232,13 +242,12 @@ fn handshake(
             }
             let length = line.len() + 1;
             live.ready = *ready;
+            // It is shown where it has changed, and kept with the state.
+            live.ready.fingerprint = live.ready.fingerprint.take().map(|f| mask.apply(&f));
             stdout.consume(length);
             Ok(())
         }
-        Startup::Failed(mut error) => {
-            error.message = mask.apply(&error.message);
-            Err(live.reported(error))
-        }
+        Startup::Failed(error) => Err(live.reported(mask.error(error))),
         Startup::Data if live.v2 => {
             let message = format!("its first line is no handshake: {}", quote(line, mask));
             Err(live

@@ -141,3 +141,19 @@ async fn a_claim_is_answered_from_the_state_or_by_the_destination_that_keeps_it(
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"","state":77}}"#]);
 }
+
+#[tokio::test]
+async fn checkpoints_of_several_inputs_reach_the_output_in_the_order_of_their_ids() {
+    // `b` has its checkpoints ready while `a` is in the middle of an interval.
+    let slow = format!(
+        r#"{READY}; echo '{{"data":1}}'; sleep 0.5; echo '{{"data":2}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":2}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let ids = keeper("").replace("id=${id%%[,\\}]*}", "id=${id%%[,\\}]*}; echo $id >> ids");
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &slow)
+        .named_input("b", Protocol::V2, &counting(3, 1).replace("id=0", "id=0; sleep 0.2"))
+        .output(Protocol::V2, &ids);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("ids"), ["1", "2", "3", "4"]);
+}

@@ -304,7 +304,7 @@ async fn nothing_survives_the_end_of_a_run_also_not_a_providers_own_children() {
     assert!(!is_alive(child.trim()), "process {child} lives");
 
     // And when the run itself is dropped.
-    let endless = format!("echo $$ > pid; {READY}; sleep 1000");
+    let endless = format!("sleep 1000 & echo $! > child; echo $$ > pid; {READY}; sleep 1000");
     let project = project.replace_input(Protocol::V2, &endless);
     let running = tokio::spawn(run(project.request()));
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -314,6 +314,8 @@ async fn nothing_survives_the_end_of_a_run_also_not_a_providers_own_children() {
     drop(running.await);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!is_alive(pid.trim()), "process {pid} lives");
+    let child = project.read("child");
+    assert!(!is_alive(child.trim()), "process {child} lives");
 }
 
 fn is_alive(pid: &str) -> bool {
@@ -362,4 +364,20 @@ async fn saves_are_gathered_while_busy() {
         report.totals.saved,
         begin.elapsed()
     );
+}
+
+#[tokio::test]
+async fn a_save_that_failed_is_not_forgotten_when_an_output_crashes_meanwhile() {
+    let crashes = COLLECT.replace("n=0;;", "n=0; sleep 0.05; exit 9;;");
+    let project = Project::new()
+        .retry(3)
+        .input(Protocol::V2, &counting(30, 30))
+        .output(Protocol::V2, &crashes);
+    let disk = SlowDisk::new(&project);
+    disk.full.store(true, SeqCst);
+    let mut request = project.request();
+    request.state = Arc::new(disk);
+    let failure = failure(&run(request).await);
+    assert_eq!(failure.kind, FailureKind::State, "{failure}");
+    assert!(project.lines("heard").is_empty());
 }

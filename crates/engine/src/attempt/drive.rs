@@ -68,6 +68,8 @@ struct Drive<'a> {
     wiring: &'a mut Wiring,
     ended: Vec<bool>,
     exited: Vec<bool>,
+    /// Outputs that are not critical and were ended because of what they did.
+    given_up: Vec<bool>,
     /// How many sinks have been told that the stream has ended.
     closed: usize,
     stopping: bool,
@@ -83,7 +85,8 @@ impl<'a> Drive<'a> {
             lives,
             wiring,
             ended: none.clone(),
-            exited: none,
+            exited: none.clone(),
+            given_up: none,
             closed: 0,
             stopping: false,
             deadline: None,
@@ -94,7 +97,10 @@ impl<'a> Drive<'a> {
     fn heard(&mut self, signal: Signal) -> Step {
         match signal {
             Signal::Saved => Step::On,
-            Signal::Failed(failure) => Step::Failed(self.explain(failure)),
+            Signal::Failed(failure) => match self.dispensable(&failure) {
+                Some(seat) => self.give_up(seat, &failure.message),
+                None => Step::Failed(self.explain(failure)),
+            },
             Signal::Broken(seat) if self.is_critical(seat) => {
                 let until = Instant::now() + EXPLAIN;
                 self.broken.get_or_insert((seat, until));
@@ -142,6 +148,9 @@ impl<'a> Drive<'a> {
             Role::Output => self.closed == self.wiring.sinks.len(),
             Role::Input | Role::Transform => self.ended[seat],
         };
+        if self.given_up[seat] {
+            return self.drained();
+        }
         if !self.is_critical(seat) {
             return if finished && status.success() {
                 self.drained()
@@ -167,6 +176,20 @@ impl<'a> Drive<'a> {
         let all_ended = critical.all(|(seat, _)| self.exited[seat]);
         let told = self.closed == self.wiring.sinks.len();
         if told && all_ended { Step::Drained } else { Step::On }
+    }
+
+    /// The output that is not critical which a failure is of.
+    fn dispensable(&self, failure: &Failure) -> Option<Index> {
+        let (role, name) = failure.provider.as_ref()?;
+        let named = |live: &Live| live.role == *role && live.name == *name;
+        self.lives.iter().position(named).filter(|seat| !self.is_critical(*seat))
+    }
+
+    /// One that broke a rule is not heard any more, and so has to end.
+    fn give_up(&mut self, seat: Index, why: &str) -> Step {
+        self.given_up[seat] = true;
+        self.lives[seat].group.kill();
+        self.lost(seat, &format!("is ended: {why}"))
     }
 
     /// An output that is not critical is gone: the others go on.
@@ -265,16 +288,25 @@ impl<'a> Drive<'a> {
             (book.ledger.last_offered(), book.ledger.settled())
         };
         if settled < offered {
-            let behind = self.wiring.hub.seats.iter().position(|s| s.cursor.is_some()).unwrap_or(0);
-            let message = format!(
-                "it ended well, but committed only up to checkpoint {settled} of {offered}"
-            );
-            return End::Failed(self.lives[behind].failure(FailureKind::Protocol, message));
+            return End::Failed(self.behind(settled, offered));
         }
         if let Err(failure) = self.wiring.saver.save().await {
             return End::Failed(failure);
         }
         self.release_inputs().await
+    }
+
+    /// Who has not accounted for all checkpoints: the first that lines pass through.
+    fn behind(&self, settled: u64, offered: u64) -> Failure {
+        let transforms = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Transform);
+        let outputs = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Output);
+        let mut suspects = transforms.chain(outputs).filter(|i| self.is_critical(*i));
+        let seat = suspects.find(|i| self.wiring.hub.account(*i).is_behind()).unwrap_or(0);
+        let live = &self.lives[seat];
+        let did = if live.role == Role::Transform { "handed on" } else { "committed" };
+        let message =
+            format!("it ended well, but {did} only up to checkpoint {settled} of {offered}");
+        live.failure(FailureKind::Protocol, message)
     }
 
     async fn release_inputs(&mut self) -> End {
@@ -284,6 +316,8 @@ impl<'a> Drive<'a> {
         while self.exited.contains(&false) {
             let signal = tokio::select! {
                 signal = self.wiring.signals.recv() => signal,
+                // Everything is saved; only the processes are left to end.
+                () = self.runner.request.cancel.reached(Stop::Now) => return End::Done,
                 () = sleep_until(until) => {
                     let message = format!("{} did not end after everything was committed", self.alive());
                     self.runner.report.warn(None, message);

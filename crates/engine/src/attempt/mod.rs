@@ -63,8 +63,9 @@ impl<'a> Attempt<'a> {
         self.runner.report.emit(EventKind::Running { resumed: wiring.resumed });
         let mut end = drive::drive(self.runner, &self.lives, &mut wiring).await;
         if let Err(failure) = wind_up::finish(self.runner, &mut self.lives, wiring, state).await
-            && !matches!(end, End::Failed(_))
+            && !matches!(&end, End::Failed(why) if !why.is_transient())
         {
+            // Starting again would go on from what is not on disk.
             end = End::Failed(failure);
         }
         end

@@ -23,10 +23,12 @@ pub(super) async fn finish(
 ) -> Result<(), Failure> {
     // No pump writes any more: an output sees its stdin end without `@end`, unless it was told.
     wiring.pumps.shutdown().await;
+    // Speakers write to outputs too. One that waits for an output that reads no more would hold the
+    // sink for ever.
+    wiring.speakers.shutdown().await;
     for sink in &wiring.sinks {
         sink.lock().await.close();
     }
-    wiring.speakers.shutdown().await;
     end_processes(runner, lives).await;
     // What outputs have committed up to their end still counts.
     let until = Instant::now() + READ_OUT;

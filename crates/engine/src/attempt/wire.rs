@@ -8,11 +8,13 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::launch::Launched;
+use crate::failure::FailureKind;
 use crate::hub::{Hub, Index, Signal};
 use crate::process::Group;
 use crate::relay::input_stdin::speak;
+use crate::relay::piece::{Piece, Text};
 use crate::relay::pump::{Pump, PumpRules, Shared};
-use crate::relay::rules::{InputRules, LegacyRules, TransformRules};
+use crate::relay::rules::{Claims, InputRules, LegacyRules, TransformRules};
 use crate::relay::sink::{Sink, SinkError};
 use crate::run::Runner;
 use crate::saver::Saver;
@@ -104,9 +106,31 @@ impl Wiring {
         }
     }
 
+    /// Who answers the claims of inputs. A destination that keeps the checkpoint gets them among the
+    /// lines of the input where those go to it, and past the transforms where there are any.
+    fn claims(&mut self, transactional: bool) -> Claims {
+        if !transactional {
+            return Claims::Host;
+        }
+        if self.sinks.len() == 1 {
+            return Claims::InLine;
+        }
+        let (claims, mut asked) = mpsc::unbounded_channel::<Vec<u8>>();
+        let outputs = self.outputs();
+        self.speakers.spawn(async move {
+            while let Some(line) = asked.recv().await {
+                let claim = Piece::Control { text: Text::Own(line) };
+                // A broken output is noticed by whoever pumps lines into it.
+                drop(outputs.lock().await.write(&[], &[claim]).await);
+            }
+        });
+        Claims::Past(claims)
+    }
+
     fn spawn_pumps(&mut self, runner: &Runner, lives: &mut [Live], transactional: bool) {
         let inputs = lives.iter().filter(|live| live.role == Role::Input).count();
         let several = inputs > 1;
+        let claims = self.claims(transactional);
         for (seat, live) in lives.iter_mut().enumerate() {
             let stdout = live.stdout.take();
             let (done, read) = watch::channel(());
@@ -118,26 +142,29 @@ impl Wiring {
             if live.role == Role::Transform {
                 let reshapes = runner.request.route.transforms[place].program.delivery;
                 let reshapes = reshapes.is_some_and(|d| d.reshapes);
-                let rules =
-                    TransformRules { hub: hub.clone(), seat, reshapes, out: 0, ended: false };
-                let pump = Pump { hub, seat, stdout, rules, sink, whole_intervals: false };
-                self.pumps.spawn(run(pump, done));
+                let rules = TransformRules {
+                    hub: hub.clone(),
+                    seat,
+                    reshapes,
+                    out: 0,
+                    forwarded: 0,
+                    transactional,
+                    several,
+                    ended: false,
+                };
+                let pump = Pump::new(hub, seat, stdout, rules, sink);
+                self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else if live.v2 {
-                let claims = transactional.then(|| self.outputs());
-                let rules = InputRules { hub: hub.clone(), seat, several, claims, ended: false };
-                let whole_intervals = several && transactional;
-                let pump = Pump { hub, seat, stdout, rules, sink, whole_intervals };
-                self.pumps.spawn(run(pump, done));
+                let claims = claims.clone();
+                let rules =
+                    InputRules { hub: hub.clone(), seat, several, claims, open: 0, ended: false };
+                let mut pump = Pump::new(hub, seat, stdout, rules, sink);
+                pump.whole_intervals = several && transactional;
+                self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else {
                 let rules = LegacyRules::new(&hub, seat, several);
-                let pump = Pump {
-                    hub,
-                    seat,
-                    stdout,
-                    rules,
-                    sink,
-                    whole_intervals: several && transactional,
-                };
+                let mut pump = Pump::new(hub, seat, stdout, rules, sink);
+                pump.whole_intervals = several && transactional;
                 let (exit, group) = (live.exit.clone(), live.group.clone());
                 self.pumps.spawn(run_legacy(pump, exit, group, self.stopping.subscribe(), done));
             }
@@ -146,12 +173,27 @@ impl Wiring {
 }
 
 /// A version-2 provider: its stream ends with `@end`, or how its process ends says why not.
-async fn run<R: PumpRules>(mut pump: Pump<R>, done: watch::Sender<()>) {
-    if let Err(error) = pump.run().await {
+async fn run<R: PumpRules>(
+    mut pump: Pump<R>,
+    mut exit: watch::Receiver<Option<ExitStatus>>,
+    done: watch::Sender<()>,
+) {
+    let ran = pump.run().await;
+    let failed = ran.is_err();
+    if let Err(error) = ran {
         complain(&pump.hub, error);
         pump.discard().await;
     }
     drop(done);
+    if !failed && !pump.rules.has_ended() {
+        let gone = tokio::time::timeout(LINGER * 4, exit.wait_for(Option::is_some)).await.is_ok();
+        if !gone {
+            let message = "it closed its stdout without `@end`, and stays";
+            let failure = pump.hub.seats[pump.seat].failure(FailureKind::Protocol, message);
+            pump.hub.signal(Signal::Failed(failure));
+        }
+    }
+    pump.keep_the_turn().await;
 }
 
 /// A version-1 input: its stream has ended well if its process has.
@@ -162,31 +204,34 @@ async fn run_legacy(
     stopping: watch::Receiver<bool>,
     done: watch::Sender<()>,
 ) {
-    let hub = pump.hub.clone();
-    let seat = pump.seat;
     if let Err(error) = pump.run().await {
-        complain(&hub, error);
+        complain(&pump.hub, error);
         pump.discard().await;
-        return;
+        drop(done);
+        return pump.keep_the_turn().await;
     }
     let in_time = tokio::time::timeout(LINGER * 10, exit.wait_for(Option::is_some)).await.is_ok();
     if !in_time {
         // It has closed its stdout and stays: nothing more can come from it.
         group.terminate();
+        drop(tokio::time::timeout(LINGER * 4, exit.wait_for(Option::is_some)).await);
+        group.kill();
     }
     let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
     let well = status.is_some_and(|s| s.success());
     if !well && !*stopping.borrow() && in_time {
-        return;
+        drop(done);
+        return pump.keep_the_turn().await;
     }
+    pump.take_the_turn().await;
     let mut pieces = Vec::new();
     if well {
         pieces.extend(pump.rules.last_line(pump.stdout.rest()));
     }
     pieces.extend(pump.rules.insert(true));
     match pump.add(&pieces).await {
-        Ok(()) => hub.signal(Signal::Ended(seat)),
-        Err(error) => complain(&hub, error),
+        Ok(()) => pump.hub.signal(Signal::Ended(pump.seat)),
+        Err(error) => complain(&pump.hub, error),
     }
     drop(done);
 }
@@ -200,24 +245,16 @@ fn complain(hub: &Hub, error: SinkError) {
 
 /// Says that a process is gone, once everything that it wrote has been read.
 fn judge(hub: &Arc<Hub>, seat: Index, live: &Live, mut read: watch::Receiver<()>) {
-    let (hub, group) = (hub.clone(), live.group.clone());
+    let hub = hub.clone();
     let (mut exit, mut stderr) = (live.exit.clone(), live.stderr_read.clone());
     tokio::spawn(async move {
         let status = match exit.wait_for(Option::is_some).await {
             Ok(status) => *status,
             Err(_) => None,
         };
-        let read_all = async {
-            // Its sender is dropped when stdout has been read to the end.
-            while read.changed().await.is_ok() {}
-            drop(stderr.wait_for(|read| *read).await);
-        };
-        tokio::pin!(read_all);
-        if tokio::time::timeout(LINGER, &mut read_all).await.is_err() {
-            // Children of its own may hold the pipes open. They end with it.
-            group.kill();
-            read_all.await;
-        }
+        // Its sender is dropped when stdout has been read to the end.
+        while read.changed().await.is_ok() {}
+        drop(stderr.wait_for(|read| *read).await);
         if let Some(status) = status {
             hub.signal(Signal::Exited(seat, status));
         }

@@ -4,11 +4,13 @@ mod environment;
 mod group;
 mod spawn;
 mod stderr;
+mod until_gone;
 
 pub(crate) use environment::{environment, is_common};
 pub(crate) use group::Group;
 pub(crate) use spawn::{Pipes, Spawner, StartProcess};
 pub(crate) use stderr::{Tail, drain};
+pub(crate) use until_gone::{Stdout, UntilGone};
 
 use std::process::ExitStatus;
 

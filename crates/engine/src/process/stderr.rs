@@ -51,10 +51,16 @@ pub(crate) async fn drain<R: AsyncRead + Unpin>(
         let whole = reader.lines().len();
         reader.lines().split_inclusive(|b| *b == b'\n').for_each(take);
         reader.consume(whole);
-        let rest = reader.rest().len();
-        if rest > LONGEST || (!more && rest > 0) {
-            take(reader.rest());
-            reader.consume(rest);
+        let rest = reader.rest();
+        let part = match rest.len() {
+            0 => 0,
+            all if !more || all > 2 * LONGEST => all,
+            all if all > LONGEST => mask.whole(rest),
+            _ => 0,
+        };
+        if part > 0 {
+            take(&rest[..part]);
+            reader.consume(part);
         }
         if !more {
             return;

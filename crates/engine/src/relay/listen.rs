@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use dstream_protocol::{ClaimedPart, Control, LineKind, ProviderError, Startup, classify};
-use tokio::process::ChildStdout;
 
 use super::pump::unreadable;
 use super::rules::{misplaced, read};
@@ -11,12 +10,13 @@ use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Index, Signal};
 use crate::lines::LineReader;
+use crate::process::Stdout;
 
 /// Reads an output's stdout to its end. After something went wrong it goes on reading, and forgets.
 pub(crate) async fn listen(
     hub: Arc<Hub>,
     seat: Index,
-    mut stdout: LineReader<ChildStdout>,
+    mut stdout: LineReader<Stdout>,
     mut handshake_pending: bool,
 ) {
     let mut failed = false;
@@ -49,7 +49,7 @@ pub(crate) async fn listen(
     }
 }
 
-async fn drain(mut stdout: LineReader<ChildStdout>) {
+async fn drain(mut stdout: LineReader<Stdout>) {
     loop {
         let all = stdout.lines().len() + stdout.rest().len();
         stdout.consume(all);
@@ -68,9 +68,7 @@ fn hear(hub: &Hub, seat: Index, line: &[u8]) -> Result<(), Failure> {
         Control::Committed(committed) => hub.committed(seat, committed),
         Control::Rejected(rejected) => hub.reject(seat, rejected),
         Control::Progress(progress) => {
-            let who = &hub.seats[seat];
-            let (provider, role) = (who.name.clone(), who.role);
-            hub.report.emit(EventKind::Progress { provider, role, progress });
+            hub.progress(seat, progress);
             Ok(())
         }
         Control::Error(error) => {

@@ -106,7 +106,7 @@ impl Writer {
             Pipe::Closed => return Ok(()),
             Pipe::Queued { .. } => {
                 self.enqueue(hub, block, pieces);
-                return if self.v2 { Ok(()) } else { self.hand_over(hub, pieces) };
+                return Ok(());
             }
             Pipe::Direct(_) => {}
         }
@@ -185,7 +185,10 @@ impl Writer {
         if let Some(place) = place.filter(|_| !taken.is_empty()) {
             let mut bytes = std::mem::take(missed);
             taken.iter().for_each(|piece| append(&mut bytes, block, piece, self.v2));
-            note(hub, self.seat, taken);
+            // Version 1 gives no account, and nobody waits for this one's commits.
+            if self.v2 {
+                note(hub, self.seat, taken);
+            }
             place.send(bytes);
         }
     }

@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_that_is_given_back_in_a_moment_is_not_held_by_another_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalState::new(folder.path());
+        let first = store.open("orders", Duration::ZERO).unwrap();
+        let soon = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(first);
+        });
+        store.open("orders", Duration::ZERO).unwrap();
+        soon.join().unwrap();
+    }
+
+    #[test]
     fn a_document_of_a_later_version_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalState::new(folder.path());

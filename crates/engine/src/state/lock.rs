@@ -42,6 +42,10 @@ impl fmt::Display for Holder {
 #[derive(Debug, Clone)]
 pub struct InheritedLock(pub(crate) Arc<File>);
 
+/// How long it is waited for at least: a process that another thread is just starting has a copy of
+/// every descriptor between fork and exec, also of a lock that was given back meanwhile.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// Takes the lock on `path`, waiting for it for up to `wait`.
 pub(super) fn acquire(
     task: &str,
@@ -52,12 +56,12 @@ pub(super) fn acquire(
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(path).map_err(|e| io("cannot open", e))?;
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + wait.max(GRACE);
     loop {
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(20));
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(StateError::Held { task: task.into(), holder: read_holder(&mut file) });

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use dstream_protocol::{Checkpoint, Claim, ClaimedPart, Control, StreamSchema};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{after_end, misplaced, read};
-use crate::event::EventKind;
+use super::{after_end, misplaced, read, uncovered};
 use crate::failure::Failure;
 use crate::hub::{Hub, Index};
 use crate::relay::piece::{Piece, Rules, Text};
-use crate::relay::pump::{PumpRules, Shared};
+use crate::relay::pump::PumpRules;
 
 /// What a version-2 input may write.
 pub(crate) struct InputRules {
@@ -20,9 +20,21 @@ pub(crate) struct InputRules {
     pub(crate) seat: Index,
     /// With several inputs, control lines say which one they come from.
     pub(crate) several: bool,
-    /// Who answers claims, where it is not the host.
-    pub(crate) claims: Option<Shared>,
+    pub(crate) claims: Claims,
+    /// Envelopes since its last checkpoint.
+    pub(crate) open: u64,
     pub(crate) ended: bool,
+}
+
+/// Who answers claims.
+#[derive(Debug, Clone)]
+pub(crate) enum Claims {
+    /// The host, from its own state.
+    Host,
+    /// The destination, which the input's lines go to.
+    InLine,
+    /// The destination, which the input's lines reach only through transforms.
+    Past(mpsc::UnboundedSender<Vec<u8>>),
 }
 
 impl Rules for InputRules {
@@ -30,6 +42,7 @@ impl Rules for InputRules {
         if self.ended {
             return Err(after_end(&self.hub, self.seat));
         }
+        self.open += lines;
         self.hub.counters.read.fetch_add(lines, Relaxed);
         self.hub.counters.bytes.fetch_add(bytes as u64, Relaxed);
         Ok(())
@@ -39,9 +52,7 @@ impl Rules for InputRules {
         let control = read(&self.hub, self.seat, line)?;
         match control {
             Control::Progress(progress) => {
-                let who = &self.hub.seats[self.seat];
-                let (provider, role) = (who.name.clone(), who.role);
-                self.hub.report.emit(EventKind::Progress { provider, role, progress });
+                self.hub.progress(self.seat, progress);
                 Ok(None)
             }
             Control::Error(error) => {
@@ -51,12 +62,10 @@ impl Rules for InputRules {
             _ if self.ended => Err(after_end(&self.hub, self.seat)),
             Control::Checkpoint(checkpoint) => self.checkpoint(checkpoint, at).map(Some),
             Control::Schema(schema) => Ok(Some(self.schema(schema, at))),
-            Control::Claim(claim) => {
-                self.claim(claim);
-                Ok(None)
-            }
+            Control::Claim(claim) => Ok(self.claim(claim)),
             Control::Rejected(rejected) => self.hub.reject(self.seat, rejected).map(|()| None),
             Control::End(_) => {
+                uncovered(&self.hub, self.seat, self.open)?;
                 self.ended = true;
                 Ok(None)
             }
@@ -72,7 +81,8 @@ impl InputRules {
         self.several.then(|| self.hub.seats[self.seat].name.clone())
     }
 
-    fn checkpoint(&self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+    fn checkpoint(&mut self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+        self.open = 0;
         let states = given.state.clone();
         let id = self.hub.offer(self.seat, given.id, states)?;
         if !self.several {
@@ -92,23 +102,25 @@ impl InputRules {
 
     /// The destination knows best where a partition stands, if it keeps the checkpoint; else the
     /// host answers from its own state. The reply to an input never waits.
-    fn claim(&self, claim: Claim) {
+    fn claim(&self, claim: Claim) -> Option<Piece> {
         let who = &self.hub.seats[self.seat];
-        if let Some(outputs) = self.claims.clone() {
-            let line = Control::Claim(Claim { from: self.name(), ..claim }).to_line().into_bytes();
-            let text = Text::Own(line);
-            tokio::spawn(async move {
-                let mut outputs = outputs.lock_owned().await;
-                // A broken output is noticed by whoever pumps lines into it.
-                drop(outputs.write(&[], &[Piece::Control { text }]).await);
-            });
-            return;
+        if let Claims::Host = self.claims {
+            let book = self.hub.book();
+            let input = book.state.inputs.get(&who.name);
+            let state = input.and_then(|i| i.checkpoint.get(&claim.part)).cloned();
+            let reply = Control::Claimed(ClaimedPart { part: claim.part, state, from: None });
+            drop(self.hub.replies[who.place].send(reply.to_line()));
+            return None;
         }
-        let book = self.hub.book();
-        let input = book.state.inputs.get(&who.name);
-        let state = input.and_then(|i| i.checkpoint.get(&claim.part)).cloned();
-        let reply = Control::Claimed(ClaimedPart { part: claim.part, state, from: None });
-        drop(self.hub.replies[who.place].send(reply.to_line()));
+        let line = Control::Claim(Claim { from: self.name(), ..claim }).to_line().into_bytes();
+        match &self.claims {
+            Claims::Past(asked) => {
+                // Nobody listens any more once the attempt is over.
+                drop(asked.send(line));
+                None
+            }
+            _ => Some(Piece::Control { text: Text::Own(line) }),
+        }
     }
 }
 

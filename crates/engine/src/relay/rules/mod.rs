@@ -4,7 +4,7 @@ mod input;
 mod legacy;
 mod transform;
 
-pub(crate) use input::InputRules;
+pub(crate) use input::{Claims, InputRules};
 pub(crate) use legacy::LegacyRules;
 pub(crate) use transform::TransformRules;
 
@@ -19,7 +19,7 @@ pub(super) fn read(hub: &Hub, seat: Index, line: &[u8]) -> Result<Control, Failu
     Control::read(line).map_err(|error| {
         let reason = match dstream_protocol::classify(line) {
             dstream_protocol::LineKind::Unknown => "there is no control line of that name".into(),
-            _ => error.to_string(),
+            _ => hub.mask.apply(&error.to_string()),
         };
         let message = format!(
             "it wrote a control line that cannot be read: {reason}: {}",
@@ -40,4 +40,14 @@ pub(super) fn misplaced(hub: &Hub, seat: Index, line: &[u8]) -> Failure {
 /// A line after `@end`.
 pub(super) fn after_end(hub: &Hub, seat: Index) -> Failure {
     hub.seats[seat].failure(FailureKind::Protocol, "it wrote more lines after `@end`")
+}
+
+/// Refuses an `@end` with envelopes before it that no checkpoint covers: no output could ever say
+/// that they are durable.
+pub(super) fn uncovered(hub: &Hub, seat: Index, lines: u64) -> Result<(), Failure> {
+    if lines == 0 {
+        return Ok(());
+    }
+    let message = format!("it ended its stream with {lines} envelopes after its last checkpoint");
+    Err(hub.seats[seat].failure(FailureKind::Protocol, message))
 }

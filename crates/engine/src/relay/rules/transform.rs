@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use dstream_protocol::{Account, Checkpoint, Control};
+use dstream_protocol::{Account, Checkpoint, Control, Role};
 use tokio::time::Instant;
 
-use super::{after_end, misplaced, read};
-use crate::event::EventKind;
+use super::{after_end, misplaced, read, uncovered};
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Hub, Index};
 use crate::relay::piece::{Piece, Rules, Text};
@@ -22,6 +21,12 @@ pub(crate) struct TransformRules {
     pub(crate) reshapes: bool,
     /// Envelopes that it has handed on since its last checkpoint.
     pub(crate) out: u64,
+    /// The last checkpoint that it has handed on.
+    pub(crate) forwarded: u64,
+    /// The destination keeps the checkpoint, and so needs the states of every one.
+    pub(crate) transactional: bool,
+    /// With several inputs, control lines say which one they come from.
+    pub(crate) several: bool,
     pub(crate) ended: bool,
 }
 
@@ -37,9 +42,7 @@ impl Rules for TransformRules {
     fn control(&mut self, line: &[u8], at: Range<usize>) -> Result<Option<Piece>, Failure> {
         match read(&self.hub, self.seat, line)? {
             Control::Progress(progress) => {
-                let who = &self.hub.seats[self.seat];
-                let (provider, role) = (who.name.clone(), who.role);
-                self.hub.report.emit(EventKind::Progress { provider, role, progress });
+                self.hub.progress(self.seat, progress);
                 Ok(None)
             }
             Control::Error(error) => {
@@ -51,6 +54,7 @@ impl Rules for TransformRules {
             Control::Schema(_) => Ok(Some(Piece::Control { text: Text::At(at) })),
             Control::Rejected(rejected) => self.hub.reject(self.seat, rejected).map(|()| None),
             Control::End(_) => {
+                uncovered(&self.hub, self.seat, self.out)?;
                 self.ended = true;
                 Ok(None)
             }
@@ -71,18 +75,40 @@ impl TransformRules {
         };
         let taken = sent.map_err(|e| who.failure(FailureKind::Protocol, e.to_string()))?;
         let out = std::mem::take(&mut self.out);
-        if let Some(account) = given.account {
-            self.check(given.id, account, Account { taken, out, rejected: seen, ..account })?;
-            self.hub.counters.filtered.fetch_add(account.filtered, Relaxed);
+        let counted = Account { taken, out, filtered: 0, rejected: seen };
+        // One that says nothing has left nothing out.
+        let said = given.account.unwrap_or(counted);
+        self.check(given.id, said, Account { filtered: said.filtered, ..counted })?;
+        self.hub.counters.filtered.fetch_add(said.filtered, Relaxed);
+        let line = Control::Checkpoint(self.compose(given.id)?);
+        self.forwarded = given.id;
+        Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id: given.id })
+    }
+
+    /// The line for the next step, which does its own account. The states are the host's own: those
+    /// of withheld checkpoints must not be missing in a destination that keeps them.
+    fn compose(&self, id: u64) -> Result<Checkpoint, Failure> {
+        let composed = self.hub.book().ledger.compose(self.forwarded, id);
+        let who = &self.hub.seats[self.seat];
+        let Some(composed) = composed else {
+            let message = format!("it handed checkpoint {id} on after it was committed");
+            return Err(who.failure(FailureKind::Protocol, message));
+        };
+        if composed.left_out.is_some() && self.transactional {
+            let message = format!(
+                "it withheld the checkpoint of one input and handed on {id} of another: the destination keeps the checkpoint and would not hear of the first"
+            );
+            return Err(who.failure(FailureKind::Protocol, message));
         }
-        let id = given.id;
-        // The next one does its own account.
-        let line = Control::Checkpoint(Checkpoint { account: None, ..given });
-        Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id })
+        let inputs = self.hub.seats.iter().filter(|s| s.role == Role::Input);
+        let from = inputs.map(|s| &s.name).nth(composed.input).filter(|_| self.several).cloned();
+        Ok(Checkpoint { id, state: composed.states, from, account: None })
     }
 
     fn check(&self, id: u64, said: Account, counted: Account) -> Result<(), Failure> {
-        let balanced = self.reshapes || said.taken == said.out + said.filtered + said.rejected;
+        let left = [said.out, said.filtered, said.rejected];
+        let left = left.iter().try_fold(0_u64, |sum, n| sum.checked_add(*n));
+        let balanced = self.reshapes || left == Some(said.taken);
         if said == counted && balanced {
             return Ok(());
         }

@@ -1,0 +1,224 @@
+//! Ends that go wrong: strays, closed pipes, stops and failures that cross. Nothing hangs, nothing
+//! survives, and no end is called a good one that is none.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use dstream_engine::{FailureKind, Outcome, Protocol, RunReport, Stop, run};
+use support::{COLLECT, Project, READY, counting, failure};
+
+/// An output that claims an epoch, as [`COLLECT`] otherwise.
+fn keeper() -> String {
+    COLLECT.replace(
+        r#"echo '{"status":"ready","protocol":2}'"#,
+        r#"echo '{"status":"ready","protocol":2,"epoch":5}'"#,
+    )
+}
+
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// Runs, asks for `stop` after `after`, and gives the report and how long that took from then on.
+async fn stopped(project: &Project, after: Duration, stop: &[Stop]) -> (RunReport, Duration) {
+    let running = tokio::spawn(run(project.request()));
+    tokio::time::sleep(after).await;
+    let begin = Instant::now();
+    for how in stop {
+        project.cancel.stop(*how);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let report = tokio::time::timeout(Duration::from_secs(15), running).await;
+    (report.expect("the run hangs").unwrap(), begin.elapsed())
+}
+
+#[tokio::test]
+async fn a_crash_while_a_stop_drains_is_a_failure_and_no_stop() {
+    let input = format!(
+        r#"{READY}; echo '{{"data":1}}'; read -r stop; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new()
+        .retry(3)
+        .input(Protocol::V2, &input)
+        .output(Protocol::V2, &COLLECT.replace("id=${line#", "exit 9; id=${line#"));
+    let (report, _) = stopped(&project, Duration::from_millis(400), &[Stop::Drain]).await;
+    assert!(failure(&report).message.contains("exit status 9"), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_stop_at_once_does_not_wait_for_inputs_that_stay_after_everything_is_saved() {
+    let stays = counting(3, 1)
+        .replace("while read", "trap '' TERM; while :; do sleep 0.1; done; while read");
+    let mut project = Project::new().input(Protocol::V2, &stays).output(Protocol::V2, COLLECT);
+    project.task.limits.stop_timeout = Duration::from_secs(10);
+    let (report, took) = stopped(&project, Duration::from_millis(800), &[Stop::Now]).await;
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(project.checkpoint("input", ""), "3");
+}
+
+#[tokio::test]
+async fn a_dead_provider_is_noticed_though_a_stray_of_its_own_holds_its_pipes_open() {
+    for (script, output) in [
+        (format!("{READY}; setsid sleep 15 & sleep 0.2; exit 3"), COLLECT.to_owned()),
+        (counting(3, 1), format!("{READY}; setsid sleep 15 & sleep 0.2; exit 3")),
+    ] {
+        let project =
+            Project::new().retry(1).input(Protocol::V2, &script).output(Protocol::V2, &output);
+        let begin = Instant::now();
+        let failure = failure(&project.run().await);
+        assert!(failure.message.contains("exit status 3"), "{failure}");
+        assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_refused_to_start_is_gone_before_the_next_attempt() {
+    let refuses = r#"read -r command
+for pid in $(cat pids 2>/dev/null); do kill -0 $pid 2>/dev/null && echo $pid >> survivors; done
+echo $$ >> pids
+echo '{"status":"error","kind":"transient","message":"not now"}'
+exec sleep 100"#;
+    let project =
+        Project::new().retry(3).input(Protocol::V2, refuses).output(Protocol::V2, COLLECT);
+    assert_eq!(failure(&project.run().await).message, "not now");
+    assert_eq!(project.lines("pids").len(), 3);
+    assert!(project.lines("survivors").is_empty(), "{:?}", project.lines("survivors"));
+    for pid in project.lines("pids") {
+        assert!(!is_alive(&pid), "process {pid} lives");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_provider_that_was_starting_when_the_stop_came_survives() {
+    let slow = "sleep 100 & echo $! > child; echo $$ > pid; sleep 100";
+    let project = Project::new().input(Protocol::V2, slow).output(Protocol::V2, COLLECT);
+    let (report, took) = stopped(&project, Duration::from_millis(500), &[Stop::Drain]).await;
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for file in ["pid", "child"] {
+        let pid = project.read(file);
+        assert!(!is_alive(pid.trim()), "{file} {pid} lives");
+    }
+}
+
+#[tokio::test]
+async fn half_an_interval_of_an_input_that_broke_off_is_never_committed_with_anothers_checkpoint() {
+    let breaks = format!(
+        r#"{READY}; sleep 0.3; echo '{{"data":"half"}}'; sleep 0.2; exec 1>&-; sleep 0.6; exit 3"#
+    );
+    let endless = format!(
+        r#"{READY}; for ((i = 1; i < 400; i++)); do echo '{{"data":"b"}}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; sleep 0.01; done; sleep 5"#
+    );
+    let log_all = keeper()
+        .replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> out; id");
+    let project = Project::new()
+        .retry(1)
+        .named_input("a", Protocol::V2, &breaks)
+        .named_input("b", Protocol::V2, &endless)
+        .output(Protocol::V2, &log_all);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "a", "{failure}");
+    let out = project.lines("out");
+    let half = out.iter().position(|line| line.contains("half")).unwrap();
+    assert_eq!(half, out.len() - 1, "{:?}", &out[half..]);
+}
+
+#[tokio::test]
+async fn an_input_that_is_idle_after_a_schema_does_not_hold_the_others_up() {
+    let idle = format!(
+        r#"{READY}; echo '{{"@schema":{{"stream":"s","fields":[]}}}}'; read -r stop; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &idle)
+        .named_input("b", Protocol::V2, &counting(20, 1).replace("id=0", "id=0; sleep 0.3"))
+        .output(Protocol::V2, &keeper());
+    let running = tokio::spawn(run(project.request()));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(project.lines("out").len(), 20);
+    project.cancel.stop(Stop::Drain);
+    let report = running.await.unwrap();
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
+    assert_eq!(project.checkpoint("b", ""), "20");
+}
+
+#[tokio::test]
+async fn a_claim_in_the_middle_of_an_interval_is_answered_also_with_several_inputs() {
+    let claims = format!(
+        r#"{READY}; echo '{{"data":1}}'; sleep 0.2; echo '{{"@claim":{{"part":"p","epoch":3}}}}'; read -r answer; echo "$answer" > answer
+echo '{{"@checkpoint":{{"id":1,"state":{{"p":1}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let answering = keeper().replace(
+        "    '{\"@'*)",
+        "    '{\"@claim\"'*) echo '{\"@claimed\":{\"part\":\"p\",\"state\":77,\"from\":\"a\"}}';;\n    '{\"@'*)",
+    );
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &claims)
+        .named_input("b", Protocol::V2, &counting(3, 1))
+        .output(Protocol::V2, &answering);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"p","state":77}}"#]);
+}
+
+#[tokio::test]
+async fn an_output_that_reads_no_more_cannot_hold_up_a_stop_at_once() {
+    // It commits the first checkpoint and goes deaf; the host has that to confirm.
+    let deaf = format!(
+        r#"{}; read -r a; read -r b; echo '{{"@committed":{{"id":1,"written":1}}}}'; while :; do sleep 0.1; done"#,
+        READY.replace(r#""protocol":2"#, r#""protocol":2,"epoch":5"#)
+    );
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(4000));
+    let flood = format!(
+        r#"{READY}; echo '{{"data":1}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; while echo '{line}'; do :; done"#
+    );
+    let project =
+        Project::new().dead_letters(5).input(Protocol::V2, &flood).output(Protocol::V2, &deaf);
+    let (report, _) = stopped(&project, Duration::from_secs(1), &[Stop::Now]).await;
+    assert!(matches!(report.outcome, Outcome::Killed), "{report:?}");
+    assert_eq!(project.checkpoint("input", ""), "1");
+}
+
+#[tokio::test]
+async fn an_input_or_transform_that_closes_its_stdout_without_end_and_stays_is_no_reason_to_wait() {
+    let closes = format!("{READY}; exec 1>&-; sleep 100");
+    let input = Project::new().retry(1).input(Protocol::V2, &closes).output(Protocol::V2, COLLECT);
+    let transform = Project::new()
+        .retry(1)
+        .input(Protocol::V2, &format!("{READY}; sleep 100"))
+        .transform("shut", &closes)
+        .output(Protocol::V2, COLLECT);
+    for project in [input, transform] {
+        let failure = failure(&project.run().await);
+        assert!(failure.message.contains("closed its stdout"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_input_leaves_behind_its_last_checkpoint_is_no_good_end() {
+    let careless = format!(
+        r#"{READY}; echo '{{"data":1}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; echo '{{"data":2}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let project = Project::new().input(Protocol::V2, &careless).output(Protocol::V2, COLLECT);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Protocol);
+    assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_transform_that_keeps_the_last_checkpoint_back_is_named_and_not_the_output() {
+    let keeps = format!(
+        r#"{READY}; while read -r line; do case "$line" in '{{"@checkpoint":{{"id":2'*) ;; '{{"@checkpoint":'*) echo "${{line%\}}\}}}},\"account\":{{\"in\":1,\"out\":1}}}}}}";; *) echo "$line";; esac; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2, 1))
+        .transform("keeps", &keeps)
+        .output(Protocol::V2, COLLECT);
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "keeps", "{failure}");
+}
