@@ -70,7 +70,7 @@ pub(crate) struct Config {
     /// What to do with a malformed row: `reject` (a dead letter where the task keeps them, else the
     /// run fails) or `fail`.
     #[serde(default)]
-    pub(crate) on_malformed: OnMalformed,
+    pub(crate) on_error: OnError,
     /// The longest row, in bytes; a longer one is malformed.
     #[serde(default = "max_row_bytes")]
     pub(crate) max_row_bytes: usize,
@@ -115,7 +115,7 @@ pub(crate) enum Rule {
 /// What becomes of a malformed row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum OnMalformed {
+pub(crate) enum OnError {
     /// A dead letter; the run fails where the task keeps none.
     #[default]
     Reject,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use dstream_protocol::{Field, FieldType, Progress, StreamSchema};
 use dstream_sdk::{Batch, Error, InputProvider, InputStart, Next, Result};
 
-use crate::config::{Config, OnMalformed};
+use crate::config::{Config, OnError};
 use crate::files;
 use crate::reader::Found;
 use crate::state::FileState;
@@ -200,9 +200,9 @@ fn malformed(
     bytes: &[u8],
     batch: &mut Batch<FileState>,
 ) -> Result<()> {
-    match config.on_malformed {
-        OnMalformed::Reject => batch.reject(error, bytes),
-        OnMalformed::Fail => Err(error),
+    match config.on_error {
+        OnError::Reject => batch.reject(error, bytes),
+        OnError::Fail => Err(error),
     }
 }
 

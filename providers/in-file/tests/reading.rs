@@ -157,7 +157,7 @@ fn a_malformed_row_is_a_dead_letter_with_file_line_and_reason() {
     let failed = read_from(&config, &json!({}), false);
     assert!(failed.says("@error") && failed.says("line 3"), "{:?}", failed.other);
     let mut strict = config.clone();
-    strict["on_malformed"] = "fail".into();
+    strict["on_error"] = "fail".into();
     assert!(read(&strict).says("@error"));
 }
 
