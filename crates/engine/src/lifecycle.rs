@@ -240,7 +240,8 @@ impl Call<'_> {
 
     fn reported(&self, error: dstream_protocol::ProviderError) -> Failure {
         let member = self.request.member;
-        let mut failure = Failure::reported(self.mask.error(error)).of(member.role, &member.block.name);
+        let mut failure =
+            Failure::reported(self.mask.error(error)).of(member.role, &member.block.name);
         failure.stderr = self.tail.lines();
         failure
     }

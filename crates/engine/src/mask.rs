@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn secrets_that_overlap_are_all_masked() {
-        let mask = mask(&[json!("ab"), json!("bcdefghij"), json!("hunter2pass"), json!("passwordX")]);
+        let mask =
+            mask(&[json!("ab"), json!("bcdefghij"), json!("hunter2pass"), json!("passwordX")]);
         assert_eq!(mask.apply("xabcdefghij"), "xa(sensitive)");
         assert_eq!(mask.apply("a hunter2passwordX."), "a (sensitive).");
     }

@@ -227,11 +227,7 @@ async fn first_line(stdout: &mut LineReader<Stdout>) -> Result<bool, LineError> 
     Ok(true)
 }
 
-fn handshake(
-    live: &mut Live,
-    stdout: &mut LineReader<Stdout>,
-    mask: &Mask,
-) -> Result<(), Failure> {
+fn handshake(live: &mut Live, stdout: &mut LineReader<Stdout>, mask: &Mask) -> Result<(), Failure> {
     let line = stdout.first().unwrap_or_default();
     match Startup::read(line) {
         Startup::Ready(ready) => {

@@ -57,7 +57,8 @@ async fn numbers_beyond_all_counting_are_refused_and_nothing_hangs() {
         .input(Protocol::V2, &format!("{READY}; {input}"))
         .output(Protocol::V2, COLLECT);
     assert_eq!(failure(&project.run().await).kind, FailureKind::Protocol);
-    let output = COLLECT.replace(r#"\"written\":$n"#, r#"\"written\":18446744073709551615,\"rejected\":3"#);
+    let output =
+        COLLECT.replace(r#"\"written\":$n"#, r#"\"written\":18446744073709551615,\"rejected\":3"#);
     let project = Project::new().input(Protocol::V2, &counting(2, 2)).output(Protocol::V2, &output);
     assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting);
     let transform = format!(
@@ -78,7 +79,8 @@ async fn a_destination_gets_the_states_of_checkpoints_that_a_transform_withheld(
     let parts = format!(
         r#"{READY}; for i in 1 2 3; do echo "{{\"data\":$i}}"; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"p$i\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
     );
-    let shows = COLLECT.replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> seen; id");
+    let shows = COLLECT
+        .replace("'{\"@checkpoint\":'*) id", "'{\"@checkpoint\":'*) echo \"$line\" >> seen; id");
     let project = Project::new()
         .input(Protocol::V2, &parts)
         .transform("third", &every_third)
@@ -142,6 +144,7 @@ echo '{"@checkpoint":{"id":"hunter2-hunter2"}}'; sleep 5"#;
     let failure = failure(&project.run().await);
     assert!(failure.message.contains("(sensitive)"), "{failure}");
     let everything = serde_json::to_string(&*project.events.lock().unwrap()).unwrap();
-    let at = everything.find("hunter2").map(|i| everything[i.saturating_sub(300)..i + 20].to_owned());
+    let at =
+        everything.find("hunter2").map(|i| everything[i.saturating_sub(300)..i + 20].to_owned());
     assert_eq!(at, None);
 }

@@ -51,7 +51,8 @@ async fn a_crash_while_a_stop_drains_is_a_failure_and_no_stop() {
 
 #[tokio::test]
 async fn a_stop_at_once_does_not_wait_for_inputs_that_stay_after_everything_is_saved() {
-    let stays = counting(3, 1).replace("while read", "trap '' TERM; while :; do sleep 0.1; done; while read");
+    let stays = counting(3, 1)
+        .replace("while read", "trap '' TERM; while :; do sleep 0.1; done; while read");
     let mut project = Project::new().input(Protocol::V2, &stays).output(Protocol::V2, COLLECT);
     project.task.limits.stop_timeout = Duration::from_secs(10);
     let (report, took) = stopped(&project, Duration::from_millis(800), &[Stop::Now]).await;
@@ -108,7 +109,9 @@ async fn nothing_of_a_provider_that_was_starting_when_the_stop_came_survives() {
 
 #[tokio::test]
 async fn half_an_interval_of_an_input_that_broke_off_is_never_committed_with_anothers_checkpoint() {
-    let breaks = format!(r#"{READY}; sleep 0.3; echo '{{"data":"half"}}'; sleep 0.2; exec 1>&-; sleep 0.6; exit 3"#);
+    let breaks = format!(
+        r#"{READY}; sleep 0.3; echo '{{"data":"half"}}'; sleep 0.2; exec 1>&-; sleep 0.6; exit 3"#
+    );
     let endless = format!(
         r#"{READY}; for ((i = 1; i < 400; i++)); do echo '{{"data":"b"}}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; sleep 0.01; done; sleep 5"#
     );
@@ -174,10 +177,8 @@ async fn an_output_that_reads_no_more_cannot_hold_up_a_stop_at_once() {
     let flood = format!(
         r#"{READY}; echo '{{"data":1}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":1}}}}}}'; while echo '{line}'; do :; done"#
     );
-    let project = Project::new()
-        .dead_letters(5)
-        .input(Protocol::V2, &flood)
-        .output(Protocol::V2, &deaf);
+    let project =
+        Project::new().dead_letters(5).input(Protocol::V2, &flood).output(Protocol::V2, &deaf);
     let (report, _) = stopped(&project, Duration::from_secs(1), &[Stop::Now]).await;
     assert!(matches!(report.outcome, Outcome::Killed), "{report:?}");
     assert_eq!(project.checkpoint("input", ""), "1");
@@ -186,8 +187,7 @@ async fn an_output_that_reads_no_more_cannot_hold_up_a_stop_at_once() {
 #[tokio::test]
 async fn an_input_or_transform_that_closes_its_stdout_without_end_and_stays_is_no_reason_to_wait() {
     let closes = format!("{READY}; exec 1>&-; sleep 100");
-    let input =
-        Project::new().retry(1).input(Protocol::V2, &closes).output(Protocol::V2, COLLECT);
+    let input = Project::new().retry(1).input(Protocol::V2, &closes).output(Protocol::V2, COLLECT);
     let transform = Project::new()
         .retry(1)
         .input(Protocol::V2, &format!("{READY}; sleep 100"))
