@@ -88,7 +88,7 @@ impl LocalDeadLetters {
         &self.path
     }
 
-    /// All of them, oldest first, each id once.
+    /// All of them, oldest first, each id of a provider once.
     ///
     /// # Errors
     /// Where the file cannot be read. Half a line at its end, of a crash, is left out.
@@ -101,11 +101,13 @@ impl LocalDeadLetters {
         let mut letters = BTreeMap::new();
         for line in BufReader::new(file).split(b'\n') {
             let Ok(letter) = serde_json::from_slice::<DeadLetter>(&line?) else { continue };
-            if letters.insert(letter.id.clone(), letter.clone()).is_none() {
-                order.push(letter.id);
+            // Two outputs may reject one envelope, each for a reason of its own.
+            let key = (letter.id.clone(), letter.role, letter.provider.clone());
+            if letters.insert(key.clone(), letter).is_none() {
+                order.push(key);
             }
         }
-        Ok(order.iter().filter_map(|id| letters.remove(id)).collect())
+        Ok(order.iter().filter_map(|key| letters.remove(key)).collect())
     }
 
     /// Removes those for which `gone` is true and says how many that were. Only for a caller who
@@ -124,6 +126,8 @@ impl LocalDeadLetters {
         let after = letters.iter().filter(|l| !gone(l)).count();
         if after < before {
             crate::state::replace_file(&self.path, &rest)?;
+            // What is open is the file that was replaced: nobody would ever read it again.
+            *self.open.lock().unwrap_or_else(|e| e.into_inner()) = None;
         }
         Ok(before - after)
     }
@@ -139,7 +143,13 @@ impl DeadLetters for LocalDeadLetters {
         let mut line = serde_json::to_vec(letter)?;
         line.push(b'\n');
         *dirty = true;
-        file.write_all(&line)
+        let before = file.metadata()?.len();
+        let written = file.write_all(&line);
+        if written.is_err() {
+            // Half of it may be there, and would spoil the next one.
+            file.set_len(before)?;
+        }
+        written
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -231,5 +241,18 @@ mod tests {
         }
         let gone = letters.remove(|l| l.envelope.as_ref().unwrap().get() == "2").unwrap();
         assert_eq!((gone, letters.list().unwrap().len()), (1, 2));
+        letters.append(&letter("4")).unwrap();
+        assert_eq!(letters.list().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn two_providers_that_reject_the_same_envelope_are_both_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = LocalDeadLetters::new(&LocalState::new(folder.path()), "t");
+        for provider in ["a", "b", "a"] {
+            let one = DeadLetter { id: "1".into(), provider: provider.into(), ..letter("1") };
+            letters.append(&one).unwrap();
+        }
+        assert_eq!(letters.list().unwrap().len(), 2);
     }
 }

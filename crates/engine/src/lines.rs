@@ -46,7 +46,13 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         let fresh = self.end;
         self.end += read;
         if let Some(i) = memchr::memrchr(b'\n', &self.buffer[fresh..self.end]) {
+            let begin = self.whole.max(self.start);
             self.whole = fresh + i + 1;
+            let new = &self.buffer[begin..self.whole];
+            // As a rule all new lines together are shorter than one may be.
+            if new.len() > self.limit && new.split(|b| *b == b'\n').any(|l| l.len() > self.limit) {
+                return Err(LineError::TooLong { limit: self.limit });
+            }
         }
         if self.end - self.whole.max(self.start) > self.limit {
             return Err(LineError::TooLong { limit: self.limit });
@@ -146,6 +152,9 @@ mod tests {
         assert_eq!(all(&input, 1000).await.unwrap().0.len(), 1);
         input.insert(0, b'x');
         input.truncate(1001);
+        assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000 })));
+        // Also where its end comes in the same read.
+        input.extend_from_slice(b"x\nshort\n");
         assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000 })));
     }
 

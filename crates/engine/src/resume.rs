@@ -84,10 +84,33 @@ pub(crate) fn adopt_destination(
             .help(format!("to fill it from the beginning: `dstream state rm {task}`"))
             .help("or bring the right destination back"));
     }
+    check_partitions(task, state, output, ready)?;
     for input in inputs {
         let name = &input.block.name;
         let states = ready.checkpoint.get(name).cloned().unwrap_or_default();
         state.inputs.entry(name.clone()).or_default().checkpoint = states;
+    }
+    Ok(())
+}
+
+/// A destination that has lost one row of several would have that partition read again from its
+/// beginning, and written twice.
+fn check_partitions(
+    task: &str,
+    state: &TaskState,
+    output: &Member,
+    ready: &Ready,
+) -> Result<(), Failure> {
+    for (name, input) in state.inputs.iter().filter(|(_, input)| !input.by_hand) {
+        let held = ready.checkpoint.get(name);
+        let lost = |part: &&String| !held.is_some_and(|h| h.contains_key(*part));
+        if let Some(part) = input.checkpoint.keys().find(lost) {
+            let of = if part.is_empty() { String::new() } else { format!(", partition `{part}`") };
+            let message = format!("its destination has lost the checkpoint of input `{name}`{of}");
+            return Err(mismatch(output, message)
+                .help(format!("to fill it from the beginning: `dstream state rm {task}`"))
+                .help("or bring the right destination back"));
+        }
     }
     Ok(())
 }
@@ -257,6 +280,26 @@ mod tests {
         let strange = Ready { checkpoint: [("old".to_owned(), states("2"))].into(), ..ahead };
         assert!(adopt(&strange).unwrap_err().contains("`old`"));
         assert!(adopt(&Ready::default()).unwrap_err().contains("knows nothing"));
+    }
+
+    #[test]
+    fn a_destination_that_lost_one_row_of_several_stops_the_task() {
+        let mut state = TaskState::new("t");
+        let both = [states("1"), states("2")].into_iter().zip(["p", "q"]);
+        let both: PartitionStates =
+            both.map(|(mut s, part)| (part.into(), s.remove("").unwrap())).collect();
+        state.inputs.entry("in".into()).or_default().checkpoint = both.clone();
+        let inputs = [member(Role::Input, "in")];
+        let out = member(Role::Output, "out");
+        let mut ready = Ready {
+            checkpoint: [("in".to_owned(), both)].into(),
+            previous: mark(1, 2),
+            ..Ready::default()
+        };
+        adopt_destination("t", &mut state, &inputs, &out, &ready).unwrap();
+        ready.checkpoint.get_mut("in").unwrap().remove("q");
+        let failure = adopt_destination("t", &mut state, &inputs, &out, &ready).unwrap_err();
+        assert!(failure.message.contains("input `in`, partition `q`"), "{failure}");
     }
 
     #[test]

@@ -157,3 +157,19 @@ async fn checkpoints_of_several_inputs_reach_the_output_in_the_order_of_their_id
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     assert_eq!(project.lines("ids"), ["1", "2", "3", "4"]);
 }
+
+#[tokio::test]
+async fn a_file_that_is_cut_back_gets_whole_intervals_of_several_inputs_too() {
+    let slow = format!(
+        r#"{READY}; echo '{{"data":"a"}}'; sleep 0.5; echo '{{"data":"a"}}'; echo '{{"@checkpoint":{{"id":1,"state":{{"":2}}}}}}'; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    );
+    let mut project = Project::new()
+        .named_input("a", Protocol::V2, &slow)
+        .named_input("b", Protocol::V2, &counting(1, 1).replace("id=0", "id=0; sleep 0.2"))
+        .output(Protocol::V2, COLLECT);
+    let delivery = project.route.outputs[0].program.delivery.as_mut().unwrap();
+    delivery.append_only = true;
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("out")[..2], [r#"{"data":"a"}"#, r#"{"data":"a"}"#]);
+}

@@ -33,7 +33,7 @@ async fn stopped(project: &Project, after: Duration, stop: &[Stop]) -> (RunRepor
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let report = tokio::time::timeout(Duration::from_secs(15), running).await;
-    (report.expect("the run hangs").unwrap(), begin.elapsed())
+    (report.unwrap().unwrap(), begin.elapsed())
 }
 
 #[tokio::test]

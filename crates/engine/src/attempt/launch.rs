@@ -29,8 +29,10 @@ pub(super) struct Launched {
     pub(super) replies: Vec<mpsc::UnboundedReceiver<String>>,
     pub(super) listeners: tokio::task::JoinSet<()>,
     pub(super) resumed: bool,
-    /// The destination keeps the checkpoint, and so answers claims and bounds intervals.
+    /// The destination keeps the checkpoint, and so answers claims.
     pub(super) transactional: bool,
+    /// What the output commits must hold no half of an interval.
+    pub(super) whole_intervals: bool,
 }
 
 /// Starts all providers. They are in `lives`, in the order outputs, transforms, inputs, also those
@@ -60,6 +62,7 @@ pub(super) async fn launch(
         // Saved before anything flows: a second time would take back what is committed from here.
         saver::stamp(&mut book);
         saver::write(runner.handle.clone(), None, book.clone()).await?;
+        *state = book.clone();
     }
     let (hub, signals, replies) = make_hub(runner, &route, lives, book);
     let mut listeners = tokio::task::JoinSet::new();
@@ -81,7 +84,15 @@ pub(super) async fn launch(
     let resumed = resume::checkpoints(&book).values().any(|states| !states.is_empty());
     *state = book;
     let transactional = keeper.is_some();
-    Ok(Launched { hub, signals, replies, listeners, resumed, transactional })
+    let whole_intervals = transactional || cuts_back(&route);
+    Ok(Launched { hub, signals, replies, listeners, resumed, transactional, whole_intervals })
+}
+
+/// Whether the one critical output is cut back to its last checkpoint after a crash: what follows
+/// the checkpoint of one input must not stand before that of another.
+fn cuts_back(route: &Route) -> bool {
+    let critical = route.outputs.iter().filter(|o| o.block.critical);
+    critical.map(|o| o.program.delivery.unwrap_or_default().append_only).eq([true])
 }
 
 /// The one critical output, if it keeps the checkpoint in its destination.

@@ -40,7 +40,8 @@ pub(super) struct Wiring {
 
 /// Starts the tasks that move lines.
 pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -> Wiring {
-    let Launched { hub, signals, replies, listeners, resumed, transactional } = launched;
+    let Launched { hub, signals, replies, listeners, resumed, transactional, whole_intervals } =
+        launched;
     let sinks = sinks(&hub, lives);
     let saver = Arc::new(Saver::new(&hub, &runner.handle, runner.before));
     let mut saving = JoinSet::new();
@@ -60,7 +61,7 @@ pub(super) fn connect(runner: &Runner, lives: &mut [Live], launched: Launched) -
         resumed,
     };
     wiring.spawn_speakers(lives, replies);
-    wiring.spawn_pumps(runner, lives, transactional);
+    wiring.spawn_pumps(runner, lives, transactional, whole_intervals);
     wiring
 }
 
@@ -127,7 +128,13 @@ impl Wiring {
         Claims::Past(claims)
     }
 
-    fn spawn_pumps(&mut self, runner: &Runner, lives: &mut [Live], transactional: bool) {
+    fn spawn_pumps(
+        &mut self,
+        runner: &Runner,
+        lives: &mut [Live],
+        transactional: bool,
+        whole_intervals: bool,
+    ) {
         let inputs = lives.iter().filter(|live| live.role == Role::Input).count();
         let several = inputs > 1;
         let claims = self.claims(transactional);
@@ -159,12 +166,12 @@ impl Wiring {
                 let rules =
                     InputRules { hub: hub.clone(), seat, several, claims, open: 0, ended: false };
                 let mut pump = Pump::new(hub, seat, stdout, rules, sink);
-                pump.whole_intervals = several && transactional;
+                pump.whole_intervals = several && whole_intervals;
                 self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else {
                 let rules = LegacyRules::new(&hub, seat, several);
                 let mut pump = Pump::new(hub, seat, stdout, rules, sink);
-                pump.whole_intervals = several && transactional;
+                pump.whole_intervals = several && whole_intervals;
                 let (exit, group) = (live.exit.clone(), live.group.clone());
                 self.pumps.spawn(run_legacy(pump, exit, group, self.stopping.subscribe(), done));
             }
