@@ -1,12 +1,11 @@
-//! Starts programs and measures them: wall time, the process's own CPU time, peak memory.
+//! Starts programs and measures them: wall time, the process's own CPU time, peak memory. Reads
+//! `/proc`: Linux only. Elsewhere it is built, and `main` refuses.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// What one run took.
 #[derive(Debug, Clone, Default)]
@@ -81,8 +80,6 @@ pub fn measure(command: &mut Command) -> Result<Run, String> {
 
 /// Samples peak memory until the process has ended, and leaves it to be waited for.
 fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     let (mut memory, mut children) = (0.0, BTreeMap::new());
     loop {
         if let Some((_, peak)) = peak(child.id()) {
@@ -94,11 +91,20 @@ fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
                 children.insert(name, peak);
             }
         }
-        if matches!(waitid(WaitId::Pid(pid), ended), Ok(Some(_)) | Err(_)) {
+        if has_ended(child) {
             return (memory, children);
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Whether a process has ended. It is left to be waited for: its numbers go with that.
+#[cfg(unix)]
+fn has_ended(child: &Child) -> bool {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    matches!(waitid(WaitId::Pid(pid), ended), Ok(Some(_)) | Err(_))
 }
 
 /// A process's name and `VmHWM` in MiB.
@@ -123,5 +129,21 @@ fn cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
     let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
-    Duration::from_millis((ticks(11) + ticks(12)) * 1000 / rustix::param::clock_ticks_per_second())
+    Duration::from_millis((ticks(11) + ticks(12)) * 1000 / ticks_per_second())
+}
+
+#[cfg(unix)]
+fn ticks_per_second() -> u64 {
+    rustix::param::clock_ticks_per_second()
+}
+
+/// For the build on Windows only: nothing is measured there.
+#[cfg(not(unix))]
+fn has_ended(_: &Child) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn ticks_per_second() -> u64 {
+    1
 }

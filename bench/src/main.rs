@@ -18,6 +18,10 @@ const CASES: [Case; 5] = [
 ];
 
 fn main() -> ExitCode {
+    if !cfg!(target_os = "linux") {
+        eprintln!("the benchmarks read memory and CPU time from /proc: run them on Linux");
+        return ExitCode::FAILURE;
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| args.iter().any(|a| a == flag);
     let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1));

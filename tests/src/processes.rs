@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+#[cfg(unix)]
+use rustix::process::Signal;
 
 /// The children of a process: pid and program name.
 pub fn children(pid: u32) -> Vec<(u32, String)> {
@@ -54,10 +55,27 @@ fn name(pid: u32) -> String {
     name.unwrap_or_default()
 }
 
+#[cfg(unix)]
 fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         // It may be gone already, which is what was wanted.
         let _gone = rustix::process::kill_process(pid, signal).is_err();
     }
+}
+
+/// Windows has no signals: what needs them is built there too, and fails.
+#[cfg(not(unix))]
+struct Signal;
+
+#[cfg(not(unix))]
+impl Signal {
+    const KILL: Self = Self;
+    const TERM: Self = Self;
+    const INT: Self = Self;
+}
+
+#[cfg(not(unix))]
+fn signal(pid: u32, _: Signal) {
+    panic!("process {pid} gets no signal: this system has none; run this on Linux");
 }

@@ -55,9 +55,14 @@ impl Project {
 
     /// Writes an executable bash script.
     pub fn script(&self, relative: &str, body: &str) {
-        use std::os::unix::fs::PermissionsExt;
         self.write(relative, format!("#!/usr/bin/env bash\n{body}\n"));
-        fs::set_permissions(self.path(relative), fs::Permissions::from_mode(0o755)).expect("ours");
+        // Windows has no such permission, and starts no scripts.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(self.path(relative), executable).expect("ours");
+        }
     }
 
     /// Reads a file; `""` where it is not there.

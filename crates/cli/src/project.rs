@@ -34,7 +34,7 @@ impl Project {
         inputs.select = select;
         let loaded = dstream_config::load(file, &inputs)?;
         let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = std::fs::canonicalize(parent)
+        let folder = whole_path(parent)
             .map_err(|e| Problem::io(format!("cannot use the folder {}", parent.display()), &e))?;
         let data = folder.join(loaded.settings.state_dir.as_deref().unwrap_or(".dstream"));
         let host = std::env::current_exe().ok();
@@ -76,6 +76,12 @@ impl Project {
         }
         self.task(name).map(|_| ())
     }
+}
+
+/// Windows' canonical paths begin with `\\?\`, and many programs fail in a folder that is named so:
+/// there symbolic links stay as they are.
+fn whole_path(folder: &Path) -> std::io::Result<PathBuf> {
+    if cfg!(windows) { std::path::absolute(folder) } else { std::fs::canonicalize(folder) }
 }
 
 /// Which tasks must be complete for a command about one.

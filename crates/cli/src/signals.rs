@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Signals(Arc<AtomicU8>);
 
 const INTERRUPT: u8 = 1;
+#[cfg(unix)]
 const TERMINATE: u8 = 2;
 
 impl Signals {
@@ -80,6 +81,7 @@ impl Source {
     }
 }
 
+/// Windows has no SIGTERM: Ctrl-C is the only way to have a run finish what is begun.
 #[cfg(not(unix))]
 struct Source;
 

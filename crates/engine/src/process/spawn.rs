@@ -97,9 +97,14 @@ fn prepare(command: &mut Command, lock: Option<InheritedLock>) {
     unsafe { command.pre_exec(before_exec) };
 }
 
-#[cfg(not(unix))]
-fn prepare(_command: &mut Command, _lock: Option<InheritedLock>) {
-    // Windows: no process groups and no inherited locks; the end of stdin tells a provider.
+/// Windows: Ctrl-C goes to every process of a console, but for those in a group of their own. A
+/// provider does not inherit the lock, and is not killed with the host: the end of stdin tells it.
+///
+/// <https://learn.microsoft.com/windows/win32/procthread/process-creation-flags>
+#[cfg(windows)]
+fn prepare(command: &mut Command, _lock: Option<InheritedLock>) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+    command.creation_flags(CREATE_NEW_PROCESS_GROUP);
 }
 
 /// On Linux the kernel kills the provider when the host dies. Elsewhere the end of stdin or a

@@ -39,7 +39,10 @@ impl fmt::Display for Holder {
 
 /// The locked file. A provider that inherits its descriptor keeps the lock alive, so that no new
 /// run starts while a process of the old one still lives.
+///
+/// On Windows providers do not inherit it: it ends with the host, and providers with their stdin.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "the file is held, and nothing else done to it"))]
 pub struct InheritedLock(pub(crate) Arc<File>);
 
 /// How long it is waited for at least: a process that another thread is just starting has a copy of
@@ -73,6 +76,7 @@ pub(super) fn acquire(
     Ok(InheritedLock(Arc::new(file)))
 }
 
+/// `None` on Windows: there nobody else may read a locked file.
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;

@@ -1,6 +1,6 @@
 //! Checks for providers of every role.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dstream_protocol::{Description, limits};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ pub fn sigterm_ends_it(subject: &Subject) -> Result {
     let mut host = subject.ready(&json!({}))?.patience(limits::STOP_TIMEOUT);
     host.terminate()?;
     // An input may wait for its last commit.
-    std::thread::sleep(Duration::from_millis(50));
+    std::thread::sleep(std::time::Duration::from_millis(50));
     host.close();
     host.rest()?;
     host.exits_with(0)
