@@ -3,6 +3,7 @@
 mod bind;
 mod bookkeeping;
 mod changes;
+mod checkpointer;
 mod config;
 mod db;
 mod fail;
