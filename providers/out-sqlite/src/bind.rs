@@ -17,7 +17,7 @@ pub(crate) struct WrongValue {
     kind: FieldType,
 }
 
-/// Binds the JSON text `json` as a value of type `kind`; `None`: as whatever it is.
+/// Binds a [`value`], or null.
 pub(crate) fn bind(
     statement: &mut Statement<'_>,
     index: usize,
@@ -31,8 +31,10 @@ pub(crate) fn bind(
     Ok(statement.raw_bind_parameter(index, value))
 }
 
-/// The value that SQLite stores.
-fn value(kind: Option<FieldType>, json: &str) -> Result<ToSqlOutput<'_>, WrongValue> {
+/// The value that SQLite stores for the JSON text `json` in a column of type `kind`; `None`: as
+/// whatever it is.
+#[inline]
+pub(crate) fn value(kind: Option<FieldType>, json: &str) -> Result<ToSqlOutput<'_>, WrongValue> {
     let found = match json.as_bytes().first() {
         Some(b'n') => Some(ToSqlOutput::Borrowed(ValueRef::Null)),
         Some(b'"') => from_text(kind, text(json)),

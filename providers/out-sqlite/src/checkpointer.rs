@@ -10,7 +10,7 @@ use dstream_sdk::tracing::{debug, warn};
 use rusqlite::Connection;
 
 use crate::config::Config;
-use crate::db::{self, PAGE_BYTES, fatal};
+use crate::db::{self, fatal};
 
 /// The log is left alone below this, as SQLite would by itself.
 const WORTH_BYTES: u64 = 4 << 20;
@@ -23,6 +23,7 @@ const LIMIT_BYTES: u64 = 128 << 20;
 pub(crate) struct Checkpointer {
     /// Pages in the log; SQLite says so at each commit.
     pages: Arc<AtomicU64>,
+    page_bytes: u64,
     work: Work,
 }
 
@@ -39,6 +40,8 @@ impl Checkpointer {
         if !db::is_wal(connection).map_err(fatal)? {
             return Ok(None);
         }
+        let page_bytes =
+            connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(fatal)?;
         let work = Work::Idle(db::open(config, false)?);
         let pages = Arc::new(AtomicU64::new(0));
         let count = pages.clone();
@@ -47,12 +50,12 @@ impl Checkpointer {
             Ok(())
         };
         connection.wal_hook(Some(hook)).map_err(fatal)?;
-        Ok(Some(Self { pages, work }))
+        Ok(Some(Self { pages, page_bytes, work }))
     }
 
     /// Called behind each commit.
     pub(crate) fn committed(&mut self, connection: &Connection) {
-        let bytes = self.pages.load(Ordering::Relaxed) * PAGE_BYTES;
+        let bytes = self.pages.load(Ordering::Relaxed) * self.page_bytes;
         if bytes < WORTH_BYTES {
             return;
         }
@@ -106,7 +109,9 @@ fn checkpoint(connection: &Connection) {
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], counts);
     match moved {
         Ok((pages, moved)) => debug!(pages, moved, "checkpoint of the log"),
-        Err(error) => warn!(%error, "the log was not moved into the database; the next commit tries again"),
+        Err(error) => {
+            warn!(%error, "the log was not moved into the database; the next commit tries again")
+        }
     }
 }
 

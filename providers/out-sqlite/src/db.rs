@@ -9,7 +9,7 @@ use crate::config::{Config, JournalMode};
 
 /// The size of a new database's pages: half the system calls of SQLite's default for many rows, and
 /// still little to write for a few.
-pub(crate) const PAGE_BYTES: u64 = 8192;
+const PAGE_BYTES: i64 = 8192;
 
 /// What SQLite may keep of the database, and of a transaction, in memory. A large transaction is
 /// spilled to the log early, which costs nothing where rows are appended.
@@ -30,7 +30,7 @@ pub(crate) fn open(config: &Config, create: bool) -> Result<Connection> {
 fn prepare(config: &Config, connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from(config.busy_timeout))?;
     // Before the journal mode, which writes a new database's first page.
-    connection.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode = match config.journal_mode {
         JournalMode::Wal => "wal",
         JournalMode::Delete => "delete",

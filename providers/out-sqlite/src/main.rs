@@ -10,6 +10,7 @@ mod fail;
 mod lifecycle;
 mod output;
 mod raw_row;
+mod row_statement;
 mod sql;
 mod sqlite;
 mod store;

@@ -5,13 +5,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use memchr::memchr2;
-
 /// The columns that rows are matched against.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Columns {
     names: Vec<String>,
-    /// Each name as its key stands in most rows, quotes included.
+    /// Each name as its key stands in most rows, with quotes and colon.
     keys: Vec<String>,
     by_name: HashMap<String, usize>,
 }
@@ -23,7 +21,7 @@ pub(crate) struct NoObject;
 
 impl Columns {
     pub(crate) fn new(names: Vec<String>) -> Self {
-        let keys = names.iter().map(|name| serde_json::Value::from(name.as_str()).to_string());
+        let keys = names.iter().map(|name| format!("{}:", serde_json::Value::from(name.as_str())));
         let keys = keys.collect();
         let by_name = names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
         Self { names, keys, by_name }
@@ -62,10 +60,11 @@ impl Columns {
                         scan.at += key.len();
                         Some(expected)
                     } else {
-                        self.find(scan.string(), &mut unknown)
+                        let found = self.find(scan.string(), &mut unknown);
+                        scan.blanks();
+                        scan.at += 1;
+                        found
                     };
-                    scan.blanks();
-                    scan.at += 1;
                     scan.blanks();
                     let value = scan.value();
                     if let Some(at) = found {
@@ -140,16 +139,20 @@ impl<'a> Scan<'a> {
     fn string(&mut self) -> &'a str {
         let start = self.at;
         self.at += 1;
-        while let Some(found) = memchr2(b'"', b'\\', self.rest()) {
-            self.at += found;
-            if self.byte() == b'"' {
-                self.at += 1;
-                return self.since(start);
+        loop {
+            self.at = plain_end(self.text.as_bytes(), self.at);
+            match self.text.as_bytes().get(self.at) {
+                Some(b'\\') => self.at += 2,
+                Some(_) => {
+                    self.at += 1;
+                    return self.since(start);
+                }
+                None => {
+                    self.at = self.text.len();
+                    return self.since(start);
+                }
             }
-            self.at += 2;
         }
-        self.at = self.text.len();
-        self.since(start)
     }
 
     fn skip_nested(&mut self) {
@@ -173,11 +176,35 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Where the next quote or backslash stands, or the end. Eight bytes at a time: most texts of a row
+/// are too short for a call of memchr to pay.
+#[inline]
+fn plain_end(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let slash = word ^ (ONES * u64::from(b'\\'));
+        // The first byte with its high bit set is exact; a borrow can only spoil those after it.
+        let zero = (quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash);
+        let hits = zero & (ONES * 0x80);
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while text.get(at).is_some_and(|&byte| byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
 /// A JSON string's text; copied only where it holds escapes.
 #[inline]
 pub(crate) fn text(json: &str) -> Cow<'_, str> {
     let inner = json.get(1..json.len() - 1).unwrap_or_default();
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+    // No quote stands inside without a backslash before it.
+    if plain_end(inner.as_bytes(), 0) >= inner.len() {
         return Cow::Borrowed(inner);
     }
     serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
