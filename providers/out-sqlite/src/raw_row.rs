@@ -14,6 +14,31 @@ pub(crate) struct Columns {
     by_name: HashMap<String, usize>,
 }
 
+/// A value's JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell<'a> {
+    pub(crate) json: &'a str,
+    /// A string without escapes.
+    plain: bool,
+}
+
+impl<'a> Cell<'a> {
+    /// Any JSON.
+    pub(crate) fn new(json: &'a str) -> Self {
+        Self { json, plain: false }
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.json == "null"
+    }
+
+    /// The text of a string; copied only where it holds escapes.
+    #[inline]
+    pub(crate) fn text(self) -> Cow<'a, str> {
+        if self.plain { Cow::Borrowed(inner(self.json)) } else { text(self.json) }
+    }
+}
+
 /// The text is no object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the row is no object of columns")]
@@ -38,7 +63,7 @@ impl Columns {
     pub(crate) fn read<'a>(
         &self,
         json: &'a str,
-        cells: &mut Vec<Option<&'a str>>,
+        cells: &mut Vec<Option<Cell<'a>>>,
         mut unknown: impl FnMut(&str),
     ) -> Result<(), NoObject> {
         cells.clear();
@@ -60,7 +85,7 @@ impl Columns {
                         scan.at += key.len();
                         Some(expected)
                     } else {
-                        let found = self.find(scan.string(), &mut unknown);
+                        let found = self.find(scan.string().json, &mut unknown);
                         scan.blanks();
                         scan.at += 1;
                         found
@@ -119,7 +144,7 @@ impl<'a> Scan<'a> {
 
     /// The value that begins here; stands behind it afterwards.
     #[inline]
-    fn value(&mut self) -> &'a str {
+    fn value(&mut self) -> Cell<'a> {
         let start = self.at;
         match self.byte() {
             b'"' => return self.string(),
@@ -131,27 +156,29 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        self.since(start)
+        Cell::new(self.since(start))
     }
 
     /// The string that begins here, with its quotes.
     #[inline]
-    fn string(&mut self) -> &'a str {
+    fn string(&mut self) -> Cell<'a> {
         let start = self.at;
         self.at += 1;
+        let mut plain = true;
         loop {
             self.at = plain_end(self.text.as_bytes(), self.at);
             match self.text.as_bytes().get(self.at) {
                 Some(b'\\') => self.at += 2,
                 Some(_) => {
                     self.at += 1;
-                    return self.since(start);
+                    return Cell { json: self.since(start), plain };
                 }
                 None => {
                     self.at = self.text.len();
-                    return self.since(start);
+                    return Cell::new(self.since(start));
                 }
             }
+            plain = false;
         }
     }
 
@@ -200,14 +227,17 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
 }
 
 /// A JSON string's text; copied only where it holds escapes.
-#[inline]
-pub(crate) fn text(json: &str) -> Cow<'_, str> {
-    let inner = json.get(1..json.len() - 1).unwrap_or_default();
-    // No quote stands inside without a backslash before it.
-    if plain_end(inner.as_bytes(), 0) >= inner.len() {
-        return Cow::Borrowed(inner);
+fn text(json: &str) -> Cow<'_, str> {
+    if !json.contains('\\') {
+        return Cow::Borrowed(inner(json));
     }
-    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
+    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner(json)), Cow::Owned)
+}
+
+/// What stands between the quotes.
+#[inline]
+fn inner(json: &str) -> &str {
+    json.get(1..json.len() - 1).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -222,7 +252,8 @@ mod tests {
         let (mut cells, mut unknown) = (Vec::new(), Vec::new());
         let json = r#" {"c": {"x":["}"]} , "extra":1, "b\"":"t\\" }"#;
         columns.read(json, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
-        assert_eq!(cells, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
+        let json: Vec<_> = cells.iter().map(|cell| cell.map(|cell| cell.json)).collect();
+        assert_eq!(json, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
         assert_eq!(unknown, ["extra"]);
         assert!(columns.read("[1]", &mut cells, |_| {}).is_err());
     }
@@ -261,8 +292,11 @@ mod tests {
             let (mut cells, mut unknown) = (Vec::new(), Vec::new());
             Columns::new(names.clone()).read(&text, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
             for (name, cell) in names.iter().zip(&cells) {
-                let value = cell.map(|json| serde_json::from_str::<Value>(json).unwrap());
+                let value = cell.map(|cell| serde_json::from_str::<Value>(cell.json).unwrap());
                 prop_assert_eq!(value.as_ref(), row.get(name));
+                if let (Some(cell), Some(Value::String(text))) = (cell, &value) {
+                    prop_assert_eq!(&cell.text(), text);
+                }
             }
             let expected: Vec<_> = row.keys().filter(|key| !names.contains(key)).cloned().collect();
             prop_assert_eq!(unknown, expected);

@@ -11,6 +11,7 @@ use crate::bind::value;
 use crate::bookkeeping::Owner;
 use crate::config::{Config, Evolve, Mode};
 use crate::db::{fatal, is_about_the_row};
+use crate::raw_row::Cell;
 use crate::row_statement::RowStatement;
 use crate::target::Target;
 use crate::targets::{Targets, WHOLE_ROW};
@@ -29,7 +30,7 @@ pub(crate) struct Writer<'c> {
 /// One row's parts; their memory is used again for the next.
 #[derive(Default)]
 struct Row<'a> {
-    cells: Vec<Option<&'a str>>,
+    cells: Vec<Option<Cell<'a>>>,
     values: Vec<ToSqlOutput<'a>>,
 }
 
@@ -112,15 +113,15 @@ impl<'c> Writer<'c> {
         self.read(envelope, meta, at, cells)?;
         let target = &self.targets.list[*at];
         // SQLite would make up a value for a lone integer key that is null.
-        let missing = |index: &&usize| cells[**index].is_none_or(|json| json == "null");
+        let missing = |index: &&usize| cells[**index].is_none_or(Cell::is_null);
         if let Some(index) = target.key_at.iter().find(missing) {
             return Err(wrong_value(target, *index, "a key cannot be null"));
         }
         values.clear();
         for (index, (cell, kind)) in cells.iter().zip(&target.kinds).enumerate() {
             values.push(match cell {
-                Some(json) => {
-                    value(*kind, json).map_err(|e| wrong_value(target, index, &e.to_string()))?
+                Some(cell) => {
+                    value(*kind, *cell).map_err(|e| wrong_value(target, index, &e.to_string()))?
                 }
                 None => ToSqlOutput::Borrowed(ValueRef::Null),
             });
@@ -142,7 +143,7 @@ impl<'c> Writer<'c> {
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
         at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
+        cells: &mut Vec<Option<Cell<'a>>>,
     ) -> Written {
         let target = &self.targets.list[*at];
         if !envelope.data.starts_with('{') {
@@ -152,7 +153,7 @@ impl<'c> Writer<'c> {
                     .columns
                     .names()
                     .iter()
-                    .map(|name| (name == WHOLE_ROW).then_some(envelope.data)),
+                    .map(|name| (name == WHOLE_ROW).then_some(Cell::new(envelope.data))),
             );
             return match cells.iter().any(Option::is_some) {
                 true => Ok(()),
