@@ -7,7 +7,7 @@ use dstream_protocol::FieldType;
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
-use crate::raw_row::text;
+use crate::raw_row::Cell;
 
 /// Why a value cannot be written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,25 +17,30 @@ pub(crate) struct WrongValue {
     kind: FieldType,
 }
 
-/// Binds the JSON text `json` as a value of type `kind`; `None`: as whatever it is.
+/// Binds a [`value`], or null.
 pub(crate) fn bind(
     statement: &mut Statement<'_>,
     index: usize,
     kind: Option<FieldType>,
-    json: Option<&str>,
+    cell: Option<Cell<'_>>,
 ) -> Result<rusqlite::Result<()>, WrongValue> {
-    let Some(json) = json else {
+    let Some(cell) = cell else {
         return Ok(statement.raw_bind_parameter(index, rusqlite::types::Null));
     };
-    let value = value(kind, json)?;
+    let value = value(kind, cell)?;
     Ok(statement.raw_bind_parameter(index, value))
 }
 
-/// The value that SQLite stores.
-fn value(kind: Option<FieldType>, json: &str) -> Result<ToSqlOutput<'_>, WrongValue> {
+/// The value that SQLite stores for `cell` in a column of type `kind`; `None`: as whatever it is.
+#[inline]
+pub(crate) fn value(
+    kind: Option<FieldType>,
+    cell: Cell<'_>,
+) -> Result<ToSqlOutput<'_>, WrongValue> {
+    let json = cell.json;
     let found = match json.as_bytes().first() {
         Some(b'n') => Some(ToSqlOutput::Borrowed(ValueRef::Null)),
-        Some(b'"') => from_text(kind, text(json)),
+        Some(b'"') => from_text(kind, cell.text()),
         Some(b't' | b'f') => from_bool(kind, json),
         Some(b'{' | b'[') => from_nested(kind, json),
         _ => from_number(kind, json),
@@ -132,7 +137,7 @@ mod tests {
     use super::*;
 
     fn stored(kind: Option<FieldType>, json: &str) -> Option<Value> {
-        value(kind, json).ok().map(|output| match output {
+        value(kind, Cell::new(json)).ok().map(|output| match output {
             ToSqlOutput::Borrowed(value) => value.try_into().unwrap(),
             ToSqlOutput::Owned(value) => value,
             _ => panic!("neither borrowed nor owned"),

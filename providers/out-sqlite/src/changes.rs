@@ -4,7 +4,7 @@ use dstream_sdk::{Envelope, Error, Meta};
 
 use crate::bind::bind;
 use crate::db::fatal;
-use crate::raw_row::Columns;
+use crate::raw_row::{Cell, Columns};
 use crate::sql::statements;
 use crate::target::Target;
 use crate::writer::{Failure, Writer, Written, execute};
@@ -16,7 +16,7 @@ impl Writer<'_> {
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
         at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
+        cells: &mut Vec<Option<Cell<'a>>>,
     ) -> Written {
         self.read(envelope, meta, at, cells)?;
         let target = self.targets.list[*at].clone();
@@ -70,7 +70,7 @@ impl Writer<'_> {
         &mut self,
         target: &Target,
         sql: &str,
-        values: impl Iterator<Item = (&'v str, Option<&'v str>)>,
+        values: impl Iterator<Item = (&'v str, Option<Cell<'v>>)>,
     ) -> Written {
         if !self.others.contains_key(sql) {
             let statement = self.connection.prepare(sql).map_err(fatal)?;
@@ -90,12 +90,12 @@ impl Writer<'_> {
 fn values_of<'v>(
     key: &'v [String],
     json: &'v str,
-) -> std::result::Result<Vec<(&'v str, Option<&'v str>)>, Failure> {
+) -> std::result::Result<Vec<(&'v str, Option<Cell<'v>>)>, Failure> {
     let (columns, mut cells) = (Columns::new(key.to_vec()), Vec::new());
     columns.read(json, &mut cells, |_| {}).map_err(|e| {
         Failure::Row(Error::permanent(format!("the key is no object of columns: {e}")))
     })?;
-    match cells.iter().position(|cell| cell.is_none_or(|json| json == "null")) {
+    match cells.iter().position(|cell| cell.is_none_or(Cell::is_null)) {
         Some(at) => Err(Failure::Row(Error::permanent(format!(
             "the key's column `{}` is missing",
             key[at]

@@ -7,6 +7,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::config::{Config, JournalMode};
 
+/// The size of a new database's pages: half the system calls of SQLite's default for many rows, and
+/// still little to write for a few.
+const PAGE_BYTES: i64 = 8192;
+
+/// What SQLite may keep of the database, and of a transaction, in memory. A large transaction is
+/// spilled to the log early, which costs nothing where rows are appended.
+const CACHE_KIB: i64 = 12 << 10;
+
 /// Opens the database, and makes it where `create` says so.
 pub(crate) fn open(config: &Config, create: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -21,6 +29,8 @@ pub(crate) fn open(config: &Config, create: bool) -> Result<Connection> {
 /// `synchronous = FULL`: a commit is on the disk when it returns, in either journal mode.
 fn prepare(config: &Config, connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from(config.busy_timeout))?;
+    // Before the journal mode, which writes a new database's first page.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode = match config.journal_mode {
         JournalMode::Wal => "wal",
         JournalMode::Delete => "delete",
@@ -29,8 +39,13 @@ fn prepare(config: &Config, connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // 64 MiB: a large transaction stays in memory for longer before it is spilled.
-    connection.pragma_update(None, "cache_size", -65_536)
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)
+}
+
+/// Whether the database has a write-ahead log; one in memory, say, has none whatever was asked for.
+pub(crate) fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode == "wal")
 }
 
 /// An error that ends the run.

@@ -3,12 +3,14 @@
 mod bind;
 mod bookkeeping;
 mod changes;
+mod checkpointer;
 mod config;
 mod db;
 mod fail;
 mod lifecycle;
 mod output;
 mod raw_row;
+mod row_statement;
 mod sql;
 mod sqlite;
 mod store;

@@ -5,11 +5,14 @@ use dstream_sdk::{Claimed, Commit, Result};
 use rusqlite::Connection;
 
 use crate::bookkeeping::{self, Claims, Owner};
+use crate::checkpointer::Checkpointer;
 use crate::config::Config;
 use crate::db::{self, fatal};
 
 /// The connection, and whether a transaction is open on it.
 pub(crate) struct Store {
+    /// Before the connection, which is to close last.
+    checkpointer: Option<Checkpointer>,
     pub(crate) connection: Connection,
     pub(crate) owner: Owner,
     pub(crate) claimed: Claimed,
@@ -23,14 +26,21 @@ impl Store {
     /// Opens the database and takes it over from every older run.
     /// Checkpoints that a person has set replace those that are stored.
     pub(crate) fn open(config: &Config, owner: Owner, adopt: &SourceStates) -> Result<Self> {
-        let connection = db::open(config, true)?;
+        let mut connection = db::open(config, true)?;
         begin(&connection)?;
         bookkeeping::create(&connection)?;
         bookkeeping::adopt(&connection, &owner, adopt)?;
         let claimed = bookkeeping::open(&connection, &owner)?;
         connection.execute_batch("COMMIT").map_err(fatal)?;
-        let claims = Claims::new();
-        Ok(Self { connection, owner, claimed, claims, in_transaction: false, holds_rejected: true })
+        Ok(Self {
+            checkpointer: Checkpointer::new(config, &mut connection)?,
+            connection,
+            owner,
+            claimed,
+            claims: Claims::new(),
+            in_transaction: false,
+            holds_rejected: true,
+        })
     }
 
     /// Opens the transaction that the next commit ends; fenced when another run has taken over.
@@ -71,6 +81,9 @@ impl Store {
         self.connection.execute_batch("COMMIT").map_err(fatal)?;
         crate::fail::point("after_commit");
         self.in_transaction = false;
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.committed(&self.connection);
+        }
         Ok(())
     }
 

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use dstream_protocol::Op;
 use dstream_sdk::{Envelope, Envelopes, Error, Meta, Result};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement};
 
-use crate::bind::bind;
+use crate::bind::value;
 use crate::bookkeeping::Owner;
 use crate::config::{Config, Evolve, Mode};
 use crate::db::{fatal, is_about_the_row};
+use crate::raw_row::Cell;
+use crate::row_statement::RowStatement;
 use crate::target::Target;
 use crate::targets::{Targets, WHOLE_ROW};
 
@@ -20,8 +23,15 @@ pub(crate) struct Writer<'c> {
     pub(crate) config: &'c Config,
     pub(crate) targets: &'c mut Targets,
     /// What writes whole rows, by the table's place in `targets`.
-    rows: Vec<Option<Statement<'c>>>,
+    rows: Vec<Option<RowStatement<'c>>>,
     pub(crate) others: HashMap<String, Statement<'c>>,
+}
+
+/// One row's parts; their memory is used again for the next.
+#[derive(Default)]
+struct Row<'a> {
+    cells: Vec<Option<Cell<'a>>>,
+    values: Vec<ToSqlOutput<'a>>,
 }
 
 /// Why a row was not written: because of the row, or because of all else.
@@ -52,7 +62,7 @@ impl<'c> Writer<'c> {
     /// Writes all; rows that cannot be written are rejected with SQLite's own words.
     pub(crate) fn write(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
         let mut last: Option<(&str, Meta<'_>, usize)> = None;
-        let mut cells = Vec::new();
+        let mut row = Row::default();
         for envelope in envelopes.iter() {
             let metadata = envelope.metadata.unwrap_or_default();
             let same = last.as_ref().is_some_and(|(text, ..)| *text == metadata);
@@ -62,7 +72,7 @@ impl<'c> Writer<'c> {
                 last = Some((metadata, meta, at));
             }
             let Some((_, meta, at)) = &mut last else { continue };
-            match self.one(&envelope, meta, at, &mut cells) {
+            match self.one(&envelope, meta, at, &mut row) {
                 Ok(()) => {}
                 Err(Failure::Row(error)) => envelopes.reject(&envelope, error)?,
                 Err(Failure::Run(error)) => return Err(error),
@@ -76,16 +86,16 @@ impl<'c> Writer<'c> {
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
         at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
+        row: &mut Row<'a>,
     ) -> Written {
         match (self.config.mode, meta.op()) {
             (_, Op::Message) => Ok(()),
-            (_, Op::Insert | Op::Read) => self.row(envelope, meta, at, cells),
+            (_, Op::Insert | Op::Read) => self.row(envelope, meta, at, row),
             (Mode::Append, op) => Err(Failure::Row(append_only(op))),
             (Mode::Upsert, Op::Update) if meta.key.is_some() || !meta.unchanged.is_empty() => {
-                self.change(envelope, meta, at, cells)
+                self.change(envelope, meta, at, &mut row.cells)
             }
-            (Mode::Upsert, Op::Update) => self.row(envelope, meta, at, cells),
+            (Mode::Upsert, Op::Update) => self.row(envelope, meta, at, row),
             (Mode::Upsert, Op::Delete) => self.delete(envelope, meta, *at),
             (Mode::Upsert, Op::Truncate) => self.clear(*at),
         }
@@ -97,14 +107,24 @@ impl<'c> Writer<'c> {
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
         at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
+        row: &mut Row<'a>,
     ) -> Written {
+        let Row { cells, values } = row;
         self.read(envelope, meta, at, cells)?;
         let target = &self.targets.list[*at];
         // SQLite would make up a value for a lone integer key that is null.
-        let missing = |index: &&usize| cells[**index].is_none_or(|json| json == "null");
+        let missing = |index: &&usize| cells[**index].is_none_or(Cell::is_null);
         if let Some(index) = target.key_at.iter().find(missing) {
             return Err(wrong_value(target, *index, "a key cannot be null"));
+        }
+        values.clear();
+        for (index, (cell, kind)) in cells.iter().zip(&target.kinds).enumerate() {
+            values.push(match cell {
+                Some(cell) => {
+                    value(*kind, *cell).map_err(|e| wrong_value(target, index, &e.to_string()))?
+                }
+                None => ToSqlOutput::Borrowed(ValueRef::Null),
+            });
         }
         if self.rows.len() <= *at {
             self.rows.resize_with(*at + 1, || None);
@@ -112,14 +132,9 @@ impl<'c> Writer<'c> {
         let slot = &mut self.rows[*at];
         let statement = match slot {
             Some(statement) => statement,
-            None => slot.insert(self.connection.prepare(&target.write).map_err(fatal)?),
+            None => slot.insert(RowStatement::new(self.connection, &target.write).map_err(fatal)?),
         };
-        for (index, (cell, kind)) in cells.iter().zip(&target.kinds).enumerate() {
-            bind(statement, index + 1, *kind, *cell)
-                .map_err(|e| wrong_value(target, index, &e.to_string()))?
-                .map_err(fatal)?;
-        }
-        execute(self.connection, statement)
+        outcome(self.connection, statement.execute(values))
     }
 
     /// The row's values by column; the table grows, or not, where it lacks one.
@@ -128,7 +143,7 @@ impl<'c> Writer<'c> {
         envelope: &Envelope<'a>,
         meta: &Meta<'a>,
         at: &mut usize,
-        cells: &mut Vec<Option<&'a str>>,
+        cells: &mut Vec<Option<Cell<'a>>>,
     ) -> Written {
         let target = &self.targets.list[*at];
         if !envelope.data.starts_with('{') {
@@ -138,7 +153,7 @@ impl<'c> Writer<'c> {
                     .columns
                     .names()
                     .iter()
-                    .map(|name| (name == WHOLE_ROW).then_some(envelope.data)),
+                    .map(|name| (name == WHOLE_ROW).then_some(Cell::new(envelope.data))),
             );
             return match cells.iter().any(Option::is_some) {
                 true => Ok(()),
@@ -167,8 +182,12 @@ impl<'c> Writer<'c> {
 }
 
 pub(crate) fn execute(connection: &Connection, statement: &mut Statement<'_>) -> Written {
-    match statement.raw_execute() {
-        Ok(_) => Ok(()),
+    outcome(connection, statement.raw_execute().map(drop))
+}
+
+fn outcome(connection: &Connection, result: rusqlite::Result<()>) -> Written {
+    match result {
+        Ok(()) => Ok(()),
         // A trigger may have rolled the whole transaction back.
         Err(error) if is_about_the_row(&error) && !connection.is_autocommit() => {
             Err(Failure::Row(Error::permanent(format!("SQLite: {error}"))))
