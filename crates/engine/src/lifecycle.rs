@@ -171,6 +171,7 @@ impl Call<'_> {
                 config,
                 checkpoint: PartitionStates::new(),
                 state: None,
+                confirmed: None,
                 adopt: Default::default(),
                 inputs: self.request.inputs.clone(),
                 commit_within_ms: None,

@@ -22,13 +22,39 @@ async fn the_input_resumes_from_what_the_destination_holds_and_not_from_the_stat
     assert_eq!(project.checkpoint("input", ""), "10");
     let mark = project.saved().outputs["output"].mark.unwrap();
     assert_eq!((mark.epoch, mark.id), (5, 5));
-    // The destination is ahead: the host died between commit and save.
-    let ahead = keeper(r#","previous":{"epoch":5,"id":6},"checkpoint":{"input":{"":12}}"#);
+    // The destination is ahead: the host died between commit and save. It is told what is saved.
+    let ahead = keeper(r#","previous":{"epoch":5,"id":6},"checkpoint":{"input":{"":12}}"#)
+        .replace("read -r command;", "read -r command; echo \"$command\" > command;");
     let project =
         project.replace_input(Protocol::V2, &counting(15, 5)).replace_output(Protocol::V2, &ahead);
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     assert_eq!(report.totals.read, 3);
+    assert!(project.read("command").contains(r#""confirmed":{"epoch":5,"id":5}"#));
+}
+
+#[tokio::test]
+async fn a_transactional_output_that_claims_no_epoch_does_not_start() {
+    let claims_nothing = keeper("").replace(r#","epoch":5"#, "");
+    let project =
+        Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V2, &claims_nothing);
+    let failure = failure(&project.run().await);
+    assert!(failure.message.contains("claims no epoch"), "{failure}");
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_and_cannot_start_is_left_out() {
+    let project = Project::new()
+        .input(Protocol::V2, &counting(20, 10))
+        .named_output("extra", Protocol::V2, false, "echo 'no disk' >&2; exit 3")
+        .named_output("main", Protocol::V2, true, COLLECT);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!(project.lines("out").len(), 20);
+    let warned = project.kinds().into_iter().any(
+        |k| matches!(k, EventKind::Warning { message, .. } if message.contains("output \"extra\"") && message.contains("exit status 3")),
+    );
+    assert!(warned);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::control::{Json, PartitionStates, SourceStates};
+use crate::ready::CommitMark;
 
 /// What a provider is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +112,11 @@ pub struct Command {
     /// For an output: what it gave as `state` with the last `@committed` that the host saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Json>,
+    /// For a transactional output: the last of its commits that the host has saved, dead letters
+    /// included. What the destination stores of rejections up to there can be forgotten; the rest is
+    /// sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<CommitMark>,
     /// For a transactional output: inputs whose checkpoint a person has set or forgotten. What the
     /// destination holds of such an input is replaced by this, in the transaction that claims the
     /// epoch, before `ready`.

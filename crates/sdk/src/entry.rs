@@ -136,6 +136,7 @@ fn read_command(line: &[u8], facts: Facts) -> Result<(Command, bool)> {
             config,
             checkpoint: Default::default(),
             state: None,
+            confirmed: None,
             adopt: Default::default(),
             inputs: Vec::new(),
             commit_within_ms: None,

@@ -142,6 +142,9 @@ pub struct OutputStart {
     pub inputs: Vec<String>,
     /// What the last [`OutputProvider::commit`] that the host saved returned.
     pub state: Option<Json>,
+    /// For a transactional output: the last of its commits that the host has saved, dead letters
+    /// included. [`OutputProvider::unconfirmed`] need not give those up to there.
+    pub confirmed: Option<CommitMark>,
     /// For a transactional output: checkpoints that a person has set or forgotten. They replace
     /// what the destination holds of these inputs, in the transaction that claims the epoch.
     pub adopt: SourceStates,
@@ -163,6 +166,7 @@ impl Default for OutputStart {
             name: "output".into(),
             inputs: Vec::new(),
             state: None,
+            confirmed: None,
             adopt: SourceStates::new(),
             dead_letter: false,
             commit_within: limits::COMMIT_WITHIN,

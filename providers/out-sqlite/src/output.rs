@@ -33,7 +33,7 @@ impl OutputProvider for SqliteOutput {
     async fn open(config: Config, start: OutputStart) -> Result<Self> {
         config.check()?;
         let owner = Owner::new(&start.task_id, &start.task, &start.name);
-        let store = Store::open(&config, owner, &start.adopt)?;
+        let store = Store::open(&config, owner, start.confirmed, &start.adopt)?;
         let input = start.inputs.first().cloned().unwrap_or_default();
         Ok(Self { config, store, targets: Targets::default(), input })
     }

@@ -23,12 +23,20 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database and takes it over from every older run.
-    /// Checkpoints that a person has set replace those that are stored.
-    pub(crate) fn open(config: &Config, owner: Owner, adopt: &SourceStates) -> Result<Self> {
+    /// Opens the database and takes it over from every older run. Dead letters up to what the host
+    /// has saved are forgotten, and checkpoints that a person has set replace those that are stored.
+    pub(crate) fn open(
+        config: &Config,
+        owner: Owner,
+        confirmed: Option<CommitMark>,
+        adopt: &SourceStates,
+    ) -> Result<Self> {
         let mut connection = db::open(config, true)?;
         begin(&connection)?;
         bookkeeping::create(&connection)?;
+        if let Some(mark) = confirmed {
+            bookkeeping::forget_rejected(&connection, &owner, mark)?;
+        }
         bookkeeping::adopt(&connection, &owner, adopt)?;
         let claimed = bookkeeping::open(&connection, &owner)?;
         connection.execute_batch("COMMIT").map_err(fatal)?;

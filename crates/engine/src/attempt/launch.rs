@@ -2,24 +2,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use dstream_protocol::{
-    Command, CommandV1, Operation, PartitionStates, Role, SourceStates, VERSION,
-};
-use futures_util::future::join_all;
-use serde_json::Value;
+use dstream_protocol::Role;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::event::EventKind;
+use super::start::start_each;
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Book, Graveyard, Hub, Seat, Signal};
 use crate::ledger::{Account, Ledger};
-use crate::process::{StartProcess, environment};
 use crate::relay::listen::listen;
 use crate::resume;
 use crate::route::{Member, Route};
 use crate::run::{Runner, check_guarantee};
 use crate::saver;
-use crate::startup::{self, Launch, Live};
+use crate::startup::Live;
 use crate::state::TaskState;
 
 /// What the next step needs.
@@ -46,18 +41,8 @@ pub(super) async fn launch(
     let task = &runner.request.task.name;
     let mut book = state.clone();
 
-    start_all(runner, lives, &route.outputs, &book).await?;
-    for (member, live) in route.outputs.iter_mut().zip(lives.iter()) {
-        resume::check_output(task, &book, member, &live.ready)?;
-        resume::note_output(&mut book, member, &live.ready);
-        member.program.delivery = live.ready.delivery.or(member.program.delivery);
-    }
-    let keeper = checkpoint_keeper(&route, lives);
-    if let Some(output) = keeper {
-        let ready = &lives[output].ready;
-        let member = &route.outputs[output];
-        resume::adopt_destination(task, &mut book, &route.inputs, member, ready)?;
-    }
+    start_outputs(runner, lives, &mut route.outputs, &book).await?;
+    let keeper = accept_outputs(task, lives, &mut route, &mut book)?;
     if resume::done_by_hand(&mut book) {
         // Saved before anything flows: a second time would take back what is committed from here.
         saver::stamp(&mut book);
@@ -72,20 +57,84 @@ pub(super) async fn launch(
         }
     }
     let book = hub.book().state.clone();
-    start_all(runner, lives, &route.transforms, &book).await?;
-    start_all(runner, lives, &route.inputs, &book).await?;
-    let first_input = route.outputs.len() + route.transforms.len();
-    for (member, live) in route.inputs.iter_mut().zip(&lives[first_input..]) {
-        resume::check_input(task, &book, member, &live.ready)?;
-        resume::note_input(&mut hub.book().state, member, &live.ready);
-        member.program.delivery = live.ready.delivery.or(member.program.delivery);
-    }
+    take_all(lives, start_each(runner, &route.transforms, &book).await)?;
+    take_all(lives, start_each(runner, &route.inputs, &book).await)?;
+    accept_inputs(task, lives, &mut route, &hub, &book)?;
     check_guarantee(&runner.request.task, &route)?;
     let resumed = resume::checkpoints(&book).values().any(|states| !states.is_empty());
     *state = book;
     let transactional = keeper.is_some();
     let whole_intervals = transactional || cuts_back(&route);
     Ok(Launched { hub, signals, replies, listeners, resumed, transactional, whole_intervals })
+}
+
+/// Starts the outputs. One that is not critical and cannot start is left out of the route.
+async fn start_outputs(
+    runner: &Runner,
+    lives: &mut Vec<Live>,
+    outputs: &mut Vec<Member>,
+    state: &TaskState,
+) -> Result<(), Failure> {
+    let started = start_each(runner, outputs, state).await;
+    let mut kept = Vec::new();
+    for (member, result) in std::mem::take(outputs).into_iter().zip(started) {
+        match result {
+            Err(failure) if !member.block.critical => {
+                let message =
+                    format!("{failure}; it is not critical, so the others go on without it");
+                runner.report.warn(Some(&member.block.name), message);
+            }
+            result => {
+                outputs.push(member);
+                kept.push(result);
+            }
+        }
+    }
+    take_all(lives, kept)
+}
+
+/// Holds what the outputs said against the state; gives the one that keeps the checkpoint.
+fn accept_outputs(
+    task: &str,
+    lives: &[Live],
+    route: &mut Route,
+    book: &mut TaskState,
+) -> Result<Option<usize>, Failure> {
+    for (member, live) in route.outputs.iter_mut().zip(lives) {
+        resume::check_output(task, book, member, &live.ready)?;
+        resume::note_output(book, member, &live.ready);
+        let delivery = live.ready.delivery.or(member.program.delivery);
+        if delivery.is_some_and(|d| d.transactional) && live.ready.epoch.is_none() {
+            let message =
+                "it declares itself transactional, but claims no epoch in its destination";
+            return Err(live.failure(FailureKind::Protocol, message));
+        }
+        member.program.delivery = delivery;
+    }
+    let keeper = checkpoint_keeper(route, lives);
+    if let Some(output) = keeper {
+        let ready = &lives[output].ready;
+        let member = &route.outputs[output];
+        resume::adopt_destination(task, book, &route.inputs, member, ready)?;
+    }
+    Ok(keeper)
+}
+
+/// Holds what the inputs said against the state.
+fn accept_inputs(
+    task: &str,
+    lives: &[Live],
+    route: &mut Route,
+    hub: &Hub,
+    book: &TaskState,
+) -> Result<(), Failure> {
+    let first = route.outputs.len() + route.transforms.len();
+    for (member, live) in route.inputs.iter_mut().zip(&lives[first..]) {
+        resume::check_input(task, book, member, &live.ready)?;
+        resume::note_input(&mut hub.book().state, member, &live.ready);
+        member.program.delivery = live.ready.delivery.or(member.program.delivery);
+    }
+    Ok(())
 }
 
 /// Whether the one critical output is cut back to its last checkpoint after a crash: what follows
@@ -102,14 +151,8 @@ fn checkpoint_keeper(route: &Route, lives: &[Live]) -> Option<usize> {
     lives[only].ready.epoch.map(|_| only)
 }
 
-/// Starts providers of one role side by side.
-async fn start_all(
-    runner: &Runner,
-    lives: &mut Vec<Live>,
-    members: &[Member],
-    state: &TaskState,
-) -> Result<(), Failure> {
-    let started = join_all(members.iter().map(|m| start_one(runner, m, state))).await;
+/// Keeps all that were started, also where one was not.
+fn take_all(lives: &mut Vec<Live>, started: Vec<Result<Live, Failure>>) -> Result<(), Failure> {
     let mut first = Ok(());
     for result in started {
         match result {
@@ -118,97 +161,6 @@ async fn start_all(
         }
     }
     first
-}
-
-async fn start_one(runner: &Runner, member: &Member, state: &TaskState) -> Result<Live, Failure> {
-    let limits = &runner.request.task.limits;
-    let (role, name) = (member.role, member.block.name.clone());
-    let headroom = match role {
-        Role::Input => 0,
-        _ => dstream_protocol::limits::MAX_LINE_HEADROOM_BYTES,
-    };
-    let launch = Launch {
-        member,
-        process: process(runner, member)?,
-        command: command(runner, member, state)?,
-        start_timeout: limits.start_timeout,
-        max_line: limits.max_line_bytes.saturating_add(headroom),
-        mask: runner.mask.clone(),
-    };
-    let report = runner.report.clone();
-    let provider = name.clone();
-    let log = move |pid, line| {
-        report.emit(EventKind::Log { provider: provider.clone(), role, pid, line });
-    };
-    let started = |pid| {
-        let protocol = member.program.protocol.number();
-        let provider = name.clone();
-        runner.report.emit(EventKind::ProviderStarted { provider, role, pid, protocol });
-    };
-    let live = startup::start(&runner.spawner, launch, started, log).await?;
-    runner.report.emit(EventKind::ProviderReady { provider: name, role });
-    Ok(live)
-}
-
-fn process(runner: &Runner, member: &Member) -> Result<StartProcess, Failure> {
-    let mut env = member.block.env.clone();
-    for value in env.values_mut() {
-        *value = resolve(runner, member, value)?;
-    }
-    Ok(StartProcess {
-        program: member.program.path.clone(),
-        args: member.program.args.clone(),
-        folder: runner.request.folder.clone(),
-        environment: environment(&runner.request.environment, &member.block, &env),
-        lock: runner.handle.inherited_lock(),
-    })
-}
-
-fn resolve(runner: &Runner, member: &Member, value: &Value) -> Result<Value, Failure> {
-    runner.request.secrets.resolve(value).map_err(|e| {
-        Failure::new(FailureKind::Startup, e.to_string()).of(member.role, &member.block.name)
-    })
-}
-
-fn command(runner: &Runner, member: &Member, state: &TaskState) -> Result<String, Failure> {
-    let task = &runner.request.task;
-    let name = &member.block.name;
-    let config = match resolve(runner, member, &member.block.config)? {
-        Value::Null => Value::Object(serde_json::Map::new()),
-        config => config,
-    };
-    let line = if !member.is_v2() {
-        serde_json::to_string(&CommandV1 { command: Operation::Run, config })
-    } else {
-        let input = state.inputs.get(name).filter(|_| member.role == Role::Input);
-        let output = state.outputs.get(name).filter(|_| member.role == Role::Output);
-        let commit_within =
-            u64::try_from(task.limits.commit_within.as_millis()).unwrap_or(u64::MAX);
-        serde_json::to_string(&Command {
-            protocol: VERSION,
-            command: Operation::Run,
-            role: member.role,
-            task: task.name.clone(),
-            task_id: state.task_id.clone(),
-            name: name.clone(),
-            config,
-            checkpoint: input.map_or_else(PartitionStates::new, |i| i.checkpoint.clone()),
-            state: output.and_then(|o| o.state.clone()),
-            adopt: match member.role {
-                Role::Output => resume::set_by_hand(state),
-                _ => SourceStates::new(),
-            },
-            inputs: task.inputs.iter().map(|i| i.name.clone()).collect(),
-            commit_within_ms: (member.role == Role::Output).then_some(commit_within),
-            dead_letter: task.dead_letter.is_some(),
-            max_line_bytes: Some(task.limits.max_line_bytes),
-        })
-    };
-    let line = line.map_err(|e| {
-        let message = format!("its config cannot be written as JSON: {e}");
-        Failure::new(FailureKind::Startup, message).of(member.role, name)
-    })?;
-    Ok(line + "\n")
 }
 
 type Ears = (Arc<Hub>, mpsc::UnboundedReceiver<Signal>, Vec<mpsc::UnboundedReceiver<String>>);

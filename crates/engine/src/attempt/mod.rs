@@ -1,12 +1,14 @@
 //! One life of all processes of a task: start, relay, drain, end.
 //!
 //! - [`launch`]: starts the providers in order, and finds out where to resume
+//! - [`start`]: starts one: process, environment, command
 //! - [`wire`]: connects them: who reads whom, who is told what
 //! - [`drive`]: waits for the end: of the data, by request, or by a failure
 //! - [`wind_up`]: ends every process, and saves what was committed
 
 mod drive;
 mod launch;
+mod start;
 mod wind_up;
 mod wire;
 

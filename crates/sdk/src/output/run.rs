@@ -73,6 +73,7 @@ fn start(session: &Session, console: Console) -> OutputStart {
         name: command.name.clone(),
         inputs: command.inputs.clone(),
         state: command.state.clone(),
+        confirmed: command.confirmed,
         adopt: command.adopt.clone(),
         dead_letter: command.dead_letter && session.v2,
         commit_within: within.unwrap_or(dstream_protocol::limits::COMMIT_WITHIN),

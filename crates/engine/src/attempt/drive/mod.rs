@@ -1,4 +1,13 @@
 //! Waits for the end of an attempt: the end of the data, a request, or a failure.
+//!
+//! - this file: what is heard, and what follows from it
+//! - [`complete`]: the good end
+//! - [`stop`]: the end by request
+//! - [`verdict`]: what a failure is told the user as
+
+mod complete;
+mod stop;
+mod verdict;
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -10,7 +19,7 @@ use super::End;
 use super::wire::Wiring;
 use crate::cancel::Stop;
 use crate::event::EventKind;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::hub::{Index, Signal};
 use crate::process::describe_status;
 use crate::relay::piece::{Piece, Text};
@@ -38,6 +47,8 @@ pub(super) async fn drive(runner: &Runner, lives: &[Live], wiring: &mut Wiring) 
                 Some(signal) => drive.heard(signal),
                 None => Step::On,
             },
+            Some(ended) = drive.wiring.pumps.join_next() => drive.broke(ended),
+            Some(ended) = drive.wiring.listeners.join_next() => drive.broke(ended),
             () = cancel.reached(Stop::Drain), if !drive.stopping => drive.stop(),
             () = sleep_until(silent) => drive.never_explained(),
             () = sleep_until(over), if draining => return drive.late(),
@@ -205,137 +216,9 @@ impl<'a> Drive<'a> {
         self.drained()
     }
 
-    /// What a process that ended wrongly is to be told the user as.
-    fn verdict(&self, seat: Index, status: ExitStatus, finished: bool) -> Failure {
-        let live = &self.lives[seat];
-        let words = self.wiring.hub.seats[seat].last_words.lock();
-        if let Some(error) = words.unwrap_or_else(|e| e.into_inner()).clone() {
-            return live.reported(error);
-        }
-        let how = describe_status(status);
-        if status.success() {
-            let (kind, when) = match live.role {
-                Role::Output => (FailureKind::Crash, "while there were envelopes to come"),
-                _ => (FailureKind::Protocol, "without `@end`, so its data may be incomplete"),
-            };
-            return live.failure(kind, format!("it ended with {how} {when}"));
-        }
-        let when = if finished { " after the end of its data" } else { "" };
-        live.failure(FailureKind::Crash, format!("it ended with {how}{when}"))
-    }
-
-    /// Adds what the provider last wrote to stderr.
-    fn explain(&self, mut failure: Failure) -> Failure {
-        if let Some((role, name)) = &failure.provider
-            && failure.stderr.is_empty()
-            && let Some(live) = self.lives.iter().find(|l| l.role == *role && l.name == *name)
-        {
-            failure.stderr = live.tail.lines();
-        }
-        failure
-    }
-
-    fn never_explained(&mut self) -> Step {
-        let Some((seat, _)) = self.broken.take() else { return Step::On };
-        let message = "it closed its stdin while there were envelopes to come";
-        Step::Failed(self.lives[seat].failure(FailureKind::Crash, message))
-    }
-
-    /// Asks the inputs to finish.
-    fn stop(&mut self) -> Step {
-        self.stopping = true;
-        self.runner.report.emit(EventKind::Stopping { now: false });
-        self.deadline = Some(Instant::now() + self.runner.request.task.limits.stop_timeout);
-        self.wiring.stopping.send_replace(true);
-        for (seat, live) in self.lives.iter().enumerate() {
-            if live.role != Role::Input || self.exited[seat] || self.ended[seat] {
-                continue;
-            }
-            if live.v2 {
-                let place = self.wiring.hub.seats[seat].place;
-                drop(self.wiring.hub.replies[place].send(Control::stop().to_line()));
-            } else {
-                live.group.terminate();
-            }
-        }
-        Step::On
-    }
-
     fn tick(&self) -> Step {
         self.runner.report.emit(EventKind::Stats { totals: self.wiring.hub.totals() });
         Step::On
-    }
-
-    fn killed(&self, why: &str) -> End {
-        self.runner.report.emit(EventKind::Stopping { now: true });
-        let message = format!(
-            "the providers are killed: {why}; everything up to the last checkpoint is kept"
-        );
-        self.runner.report.warn(None, message);
-        End::Killed
-    }
-
-    fn late(&self) -> End {
-        let limit = self.runner.request.task.limits.stop_timeout;
-        self.killed(&format!("{} did not finish within {limit:?} (`stop_timeout`)", self.alive()))
-    }
-
-    /// Everything has been handed over: is it all committed? Then it is saved, and the inputs are
-    /// told and end.
-    async fn complete(mut self) -> End {
-        let (offered, settled) = {
-            let book = self.wiring.hub.book();
-            (book.ledger.last_offered(), book.ledger.settled())
-        };
-        if settled < offered {
-            return End::Failed(self.behind(settled, offered));
-        }
-        if let Err(failure) = self.wiring.saver.save().await {
-            return End::Failed(failure);
-        }
-        self.release_inputs().await
-    }
-
-    /// Who has not accounted for all checkpoints: the first that lines pass through.
-    fn behind(&self, settled: u64, offered: u64) -> Failure {
-        let transforms = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Transform);
-        let outputs = (0..self.lives.len()).filter(|i| self.lives[*i].role == Role::Output);
-        let mut suspects = transforms.chain(outputs).filter(|i| self.is_critical(*i));
-        let seat = suspects.find(|i| self.wiring.hub.account(*i).is_behind()).unwrap_or(0);
-        let live = &self.lives[seat];
-        let did = if live.role == Role::Transform { "handed on" } else { "committed" };
-        let message =
-            format!("it ended well, but {did} only up to checkpoint {settled} of {offered}");
-        live.failure(FailureKind::Protocol, message)
-    }
-
-    async fn release_inputs(&mut self) -> End {
-        let until = Instant::now() + self.runner.request.task.limits.stop_timeout;
-        // The last acknowledgement is told first, then stdin is closed.
-        self.wiring.release.send_replace(true);
-        while self.exited.contains(&false) {
-            let signal = tokio::select! {
-                signal = self.wiring.signals.recv() => signal,
-                // Everything is saved; only the processes are left to end.
-                () = self.runner.request.cancel.reached(Stop::Now) => return End::Done,
-                () = sleep_until(until) => {
-                    let message = format!("{} did not end after everything was committed", self.alive());
-                    self.runner.report.warn(None, message);
-                    return End::Done;
-                }
-            };
-            if let Some(signal) = signal
-                && let Step::Failed(failure) = self.heard(signal)
-            {
-                return End::Failed(failure);
-            }
-        }
-        End::Done
-    }
-
-    fn alive(&self) -> String {
-        let alive = self.lives.iter().zip(&self.exited).filter(|(_, gone)| !**gone);
-        alive.map(|(live, _)| title(live.role, &live.name)).collect::<Vec<_>>().join(", ")
     }
 
     fn all(&self, role: Role, flags: &[bool]) -> bool {
