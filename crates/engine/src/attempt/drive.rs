@@ -4,16 +4,17 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use dstream_protocol::{Control, Role};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::End;
 use super::wire::Wiring;
 use crate::cancel::Stop;
 use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
-use crate::hub::{Index, Signal};
+use crate::hub::{Hub, Index, Signal};
 use crate::process::describe_status;
 use crate::relay::piece::{Piece, Text};
+use crate::relay::pump::Shared;
 use crate::route::title;
 use crate::run::Runner;
 use crate::startup::Live;
@@ -48,6 +49,23 @@ pub(super) async fn drive(runner: &Runner, lives: &[Live], wiring: &mut Wiring) 
             Step::Failed(failure) => return End::Failed(failure),
             Step::Drained => return drive.complete().await,
         }
+    }
+}
+
+/// An output that stores dead letters forgets them when it hears that they are saved. After `@end`
+/// it hears nothing more, so the last word comes before; without it they would come again in
+/// the next run, even those that a person has replayed or dropped by then.
+async fn confirm_dead_letters(hub: &Hub, outputs: &Shared, patience: Duration) {
+    if hub.graveyard.is_none() || hub.seats.iter().all(|seat| seat.epoch.is_none()) {
+        return;
+    }
+    let last = hub.book().ledger.last_offered();
+    let mut saved = hub.confirmed.subscribe();
+    let wait = timeout(patience, saved.wait_for(|id| *id >= last));
+    let is_saved = wait.await.is_ok_and(|found| found.is_ok());
+    if is_saved {
+        // One that does not take it any more is judged by how it ends.
+        drop(outputs.lock().await.confirm(last).await);
     }
 }
 
@@ -118,7 +136,13 @@ impl<'a> Drive<'a> {
         let closable = if inputs_done { done + 1 } else { 0 };
         while self.closed < closable.min(self.wiring.sinks.len()) {
             let sink = self.wiring.sinks[self.closed].clone();
+            let hub = self.wiring.hub.clone();
+            let is_last = self.closed + 1 == self.wiring.sinks.len();
+            let patience = self.runner.request.task.limits.commit_within + EXPLAIN;
             self.wiring.pumps.spawn(async move {
+                if is_last {
+                    confirm_dead_letters(&hub, &sink, patience).await;
+                }
                 let text = Text::Own(Control::end().to_line().into_bytes());
                 let mut sink = sink.lock_owned().await;
                 // One that does not take it any more is judged by how it ends.
