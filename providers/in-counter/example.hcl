@@ -1,6 +1,6 @@
 task "count" {
   input {
-    provider = "in-counter"
+    provider = "counter"
     config {
       interval = "1s"
       maxCount = 5
@@ -8,7 +8,7 @@ task "count" {
   }
 
   output {
-    provider = "out-console"
+    provider = "console"
     config {
       outputFormat = "simple"
     }

@@ -1,6 +1,6 @@
 task "people" {
   input {
-    provider = "in-file"
+    provider = "file"
     config {
       path = "data/people-*.csv"
       stream = "people"
@@ -13,7 +13,7 @@ task "people" {
   }
 
   output {
-    provider = "out-sqlite"
+    provider = "sqlite"
     config {
       path = "people.db"
       mode = "upsert"

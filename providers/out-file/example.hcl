@@ -1,6 +1,6 @@
 task "archive" {
   input {
-    provider = "in-file"
+    provider = "file"
     config {
       path = "logs/app.jsonl"
       follow = true
@@ -8,7 +8,7 @@ task "archive" {
   }
 
   output {
-    provider = "out-file"
+    provider = "file"
     config {
       path = "archive/{year}/{month}/{stream}-{date}.jsonl.zst"
       rotate_bytes = 1000000000

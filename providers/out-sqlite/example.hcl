@@ -1,13 +1,13 @@
 task "people" {
   input {
-    provider = "in-file"
+    provider = "file"
     config {
       path = "people.csv"
     }
   }
 
   output {
-    provider = "out-sqlite"
+    provider = "sqlite"
     config {
       path = "people.db"
       table = "people"

@@ -23,7 +23,14 @@ fn paths(document: &str) -> Vec<String> {
 fn every_path_that_a_document_names_exists() {
     let mut checked = 0;
     let mut missing = Vec::new();
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operations.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "docs/operations.md",
+        "docs/protocol.md",
+    ] {
         for path in paths(document) {
             checked += 1;
             if !top().join(&path).exists() {
@@ -41,6 +48,30 @@ fn every_crate_is_on_the_map() {
     for entry in fs::read_dir(top().join("crates")).unwrap().flatten() {
         let name = format!("crates/{}", entry.file_name().to_string_lossy());
         assert!(map.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name {name}");
+    }
+}
+
+#[test]
+fn every_provider_is_in_the_list_and_its_readme_shows_its_example() {
+    let list = fs::read_to_string(top().join("docs/providers/README.md")).unwrap();
+    let has = |name: &str| top().join("providers").join(name).is_dir();
+    for entry in fs::read_dir(top().join("providers")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let link = format!("(../../providers/{name}/README.md)");
+        assert!(list.contains(&link), "docs/providers/README.md does not list {name}");
+        let example = fs::read_to_string(entry.path().join("example.hcl")).unwrap();
+        let readme = fs::read_to_string(entry.path().join("README.md")).unwrap();
+        assert!(readme.contains(&format!("```hcl\n{example}```")), "{name}: README and example");
+        // `provider = "file"` in an input stands for in-file.
+        let mut block = "";
+        for line in example.lines().map(str::trim) {
+            block = line.strip_suffix(" {").unwrap_or(block);
+            if let Some(used) = line.strip_prefix("provider = \"") {
+                let prefix = if block.starts_with("input") { "in" } else { "out" };
+                let used = format!("{prefix}-{}", used.trim_end_matches('"'));
+                assert!(has(&used), "{name}/example.hcl: there is no {used}");
+            }
+        }
     }
 }
 

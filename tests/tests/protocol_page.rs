@@ -1,4 +1,5 @@
-//! docs/protocol.md is true: its transcripts are what the types say, its programs are the examples.
+//! docs/protocol.md is true: its conversations are those that are replayed and what the types say,
+//! its programs are the examples.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// One fenced block: what stands behind its fence, and its lines.
+/// Where the conversations are; `crates/testkit/tests/transcripts.rs` replays every one of them.
+const TRANSCRIPTS: &str = "crates/protocol/transcripts";
+
+/// One fenced block: the line above it, what stands behind its fence, and its lines.
 struct Block {
+    above: String,
     info: String,
     text: String,
 }
@@ -28,38 +33,61 @@ fn blocks() -> Vec<Block> {
     let page = fs::read_to_string(top().join("docs/protocol.md")).unwrap();
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
+    let mut above = "";
     for line in page.lines() {
         match (&mut open, line.strip_prefix("```")) {
-            (None, Some(info)) => open = Some(Block { info: info.into(), text: String::new() }),
+            (None, Some(info)) => {
+                open = Some(Block { above: above.into(), info: info.into(), text: String::new() });
+            }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => block.text.extend([line, "\n"]),
             (None, None) => {}
         }
+        above = line;
     }
     assert!(open.is_none(), "a block is not closed");
     blocks
 }
 
-/// The lines of all transcripts: how the block is marked, who writes it, the line.
-fn transcripts() -> Vec<(String, Side, String)> {
+/// The conversations: the file that the line above names, and the text.
+fn conversations() -> Vec<(String, String)> {
+    let found: Vec<_> = blocks()
+        .into_iter()
+        .filter(|block| block.info.starts_with("transcript"))
+        .map(|block| {
+            let name = block.above.strip_prefix('[').and_then(|rest| rest.split_once("](../"));
+            let Some((name, path)) = name else {
+                panic!("no file is named above this block:\n{}", block.text)
+            };
+            assert_eq!(path, format!("{TRANSCRIPTS}/{name})"), "the link is another one");
+            (name.to_owned(), block.text)
+        })
+        .collect();
+    assert!(found.len() > 25, "the conversations are not found");
+    found
+}
+
+/// The JSON lines of all conversations: who writes it, the line.
+fn json_lines() -> Vec<(Side, String)> {
     let mut lines = Vec::new();
-    for block in blocks().iter().filter(|b| b.info.starts_with("transcript")) {
-        for line in block.text.lines().filter(|l| !l.starts_with('#')) {
-            let host = line.strip_prefix("host> ").map(|l| (Side::Host, l));
-            let said =
-                host.or_else(|| line.strip_prefix("provider> ").map(|l| (Side::Provider, l)));
-            let (side, said) = said.unwrap_or_else(|| panic!("whose line is this? {line}"));
-            lines.push((block.info.clone(), side, said.to_owned()));
+    for (name, text) in conversations() {
+        for line in text.lines().filter(|l| !l.is_empty()) {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match word {
+                "host>" => lines.push((Side::Host, rest.to_owned())),
+                "provider>" | "provider~" => lines.push((Side::Provider, rest.to_owned())),
+                "provider|" | "host:" | "args:" | "exit:" => {}
+                _ => panic!("{name}: what does this line mean? {line}"),
+            }
         }
     }
-    assert!(lines.len() > 50, "the transcripts are not found");
     lines
 }
 
 /// What the types make of a line: read, and written again.
-fn through_the_types(info: &str, side: Side, line: &str) -> Value {
+fn through_the_types(side: Side, line: &str) -> Value {
     let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-    if info == "transcript describe" {
+    if value.get("roles").is_some() {
         return again::<Description>(line);
     }
     match classify(line.as_bytes()) {
@@ -118,37 +146,58 @@ fn same(page: &Value, types: &Value) -> bool {
 }
 
 #[test]
-fn every_line_of_a_transcript_survives_the_protocols_types() {
-    for (info, side, line) in transcripts() {
-        let page: Value = serde_json::from_str(&line).unwrap();
-        let types = through_the_types(&info, side, &line);
-        assert!(same(&page, &types), "on the page: {page}\nby the types: {types}");
+fn every_conversation_is_a_part_of_a_transcript_that_is_replayed() {
+    for (name, text) in conversations() {
+        assert!(name.ends_with(".txt"), "{name}: only these are replayed");
+        let path = top().join(TRANSCRIPTS).join(&name);
+        let file = fs::read_to_string(path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        // Whole lines, next to each other: what the page leaves out stands before or behind.
+        let whole = file.contains(&format!("\n{text}"));
+        assert!(whole && !text.is_empty(), "the page and {name} differ; the page has\n{text}");
     }
 }
 
 #[test]
-fn every_message_of_the_protocol_has_a_transcript() {
-    let lines = transcripts();
-    let shown = |part: &str| lines.iter().any(|(_, _, l)| l.contains(part));
-    let missing: Vec<String> = control::NAMES
-        .iter()
-        .map(|name| format!(r#"{{"@{name}":"#))
-        .chain([r#""status":"ready""#.into(), r#""status":"error","#.into()])
-        .filter(|part| !shown(part))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    let commands: BTreeSet<String> = lines
-        .iter()
-        .filter_map(|(_, _, l)| {
-            Some(serde_json::from_str::<Value>(l).ok()?["command"].as_str()?.into())
-        })
-        .collect();
-    use Operation::{Check, Destroy, Discover, Init, Plan, Run, Status};
-    for operation in [Run, Init, Plan, Status, Destroy, Check, Discover] {
-        assert!(commands.contains(operation.as_str()), "`{operation}` has no transcript");
+fn every_line_of_a_conversation_survives_the_protocols_types() {
+    for (side, line) in json_lines() {
+        let page: Value = serde_json::from_str(&line).unwrap();
+        let types = through_the_types(side, &line);
+        assert!(same(&page, &types), "on the page: {page}\nby the types: {types}");
     }
-    let descriptions = lines.iter().filter(|(info, ..)| info == "transcript describe").count();
-    assert_eq!(descriptions, 1, "`describe` has no transcript");
+}
+
+/// What a line is, for the list of what the page has to show: `run v1`, `ready v2`, `@committed`.
+fn name_of(line: &str) -> String {
+    let value: Value = serde_json::from_str(line).unwrap();
+    let version = value["protocol"].as_u64().unwrap_or(1);
+    if let Some(name) = value.as_object().unwrap().keys().find(|key| key.starts_with('@')) {
+        return name.clone();
+    }
+    match (value["command"].as_str(), value["status"].as_str()) {
+        (Some(command), _) => format!("{command} v{version}"),
+        (_, Some("ready")) => format!("ready v{version}"),
+        (_, Some("error")) if value.get("message").is_some() => "error".into(),
+        (_, Some(_)) => "report".into(),
+        _ if value.get("roles").is_some() => "describe".into(),
+        _ => "envelope".into(),
+    }
+}
+
+#[test]
+fn every_message_of_the_protocol_has_a_conversation() {
+    use Operation::{Check, Destroy, Discover, Init, Plan, Run, Status};
+    let shown: BTreeSet<String> = json_lines().iter().map(|(_, line)| name_of(line)).collect();
+    let control = control::NAMES.iter().map(|name| format!("@{name}"));
+    let v1 = [Run, Init, Plan, Status, Destroy].map(|operation| format!("{operation} v1"));
+    let v2 = [Run, Init, Plan, Status, Destroy, Check, Discover].map(|o| format!("{o} v2"));
+    let others = ["ready v1", "ready v2", "error", "report", "describe", "envelope"];
+    let wanted = control.chain(v1).chain(v2).chain(others.map(str::to_owned));
+    let missing: Vec<String> = wanted.filter(|name| !shown.contains(name)).collect();
+    assert!(missing.is_empty(), "the page has no conversation with {missing:?}");
+    for (side, name) in [(Side::Host, "@committed"), (Side::Provider, "@committed")] {
+        let both = json_lines().iter().any(|(by, line)| *by == side && name_of(line) == name);
+        assert!(both, "no {name} of the {side:?}");
+    }
 }
 
 #[test]

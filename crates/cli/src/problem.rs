@@ -102,13 +102,18 @@ impl From<Diagnostics> for Box<Problem> {
 impl From<StateError> for Box<Problem> {
     fn from(error: StateError) -> Self {
         let exit = if matches!(error, StateError::Held { .. }) { Exit::Held } else { Exit::Failed };
+        let help = match error {
+            StateError::Held { .. } => {
+                Some("wait until it has ended, or stop it; its providers hold the state too")
+            }
+            ref other => other.help(),
+        };
         let diagnostic = Diagnostic::error(error.to_string());
         Problem::new(
             exit,
-            match error {
-                StateError::Held { .. } => diagnostic
-                    .help("wait until it has ended, or stop it; its providers hold the state too"),
-                StateError::Io { .. } | StateError::Unreadable { .. } => diagnostic,
+            match help {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic,
             },
         )
     }

@@ -29,7 +29,11 @@ pub(crate) fn check_output(
             mark.id, mark.epoch
         );
         return Err(mismatch(member, message)
-            .help(format!("to fill it again from the beginning: `dstream state rm {task}`"))
+            .help(format!(
+                "to go on from what it holds: `dstream state rm {task}`, then `dstream state set {task} --task-id {}`",
+                state.task_id
+            ))
+            .help(format!("to fill it again from the beginning: empty it, then `dstream state rm {task}`"))
             .help("or bring the right destination back"));
     }
     Ok(())

@@ -145,7 +145,13 @@ async fn prepare(request: &RunRequest) -> Result<Prepared, Outcome> {
             Failure::new(FailureKind::State, error.to_string())
                 .help("wait for it (`lock { timeout = \"1m\" }`), or stop that process"),
         ),
-        other => failed(other.to_string()),
+        other => {
+            let failure = Failure::new(FailureKind::State, other.to_string());
+            Outcome::Failed(match other.help() {
+                Some(help) => failure.help(help),
+                None => failure,
+            })
+        }
     })?;
     let state = match state {
         Some(state) => state,

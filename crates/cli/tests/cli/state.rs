@@ -107,6 +107,20 @@ fn the_whole_state_is_removed_and_then_there_is_none() {
 }
 
 #[test]
+fn a_state_that_cannot_be_read_says_what_to_do_and_can_be_removed() {
+    let project = with_state();
+    let whole = project.read(".dstream/tasks/count/state.json");
+    project.write(".dstream/tasks/count/state.json", &whole[..60]);
+    for command in ["run", "status"] {
+        let shown = project.show(&[command, "count"]);
+        assert!(shown.contains("dstream state rm TASK"), "{command}: {shown}");
+    }
+    assert_eq!(project.json(&["state", "rm", "count", "--input", "input"]).0, 1);
+    assert_eq!(project.json(&["state", "rm", "count"]).0, 0);
+    assert_eq!(project.json(&["state", "rm", "count"]).0, 2);
+}
+
+#[test]
 fn a_state_that_is_held_is_left_alone_and_its_holder_is_named() {
     let project = with_state();
     let lock = project.write(

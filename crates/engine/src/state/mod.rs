@@ -45,6 +45,15 @@ pub enum StateError {
     },
 }
 
+impl StateError {
+    /// What a person can do about a document that cannot be read.
+    pub fn help(&self) -> Option<&'static str> {
+        matches!(self, Self::Unreadable { .. }).then_some(
+            "bring it back from a backup, or begin again from the beginning: `dstream state rm TASK`",
+        )
+    }
+}
+
 /// Keeps the state of tasks. Calls may block.
 pub trait StateStore: Send + Sync {
     /// Takes the one right to change a task's state; it ends when the handle is dropped.

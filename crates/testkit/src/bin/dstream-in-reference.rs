@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dstream_sdk::{
-    Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, InputProvider, InputStart,
-    Next, Op, Progress, Result, Secret, StreamSchema, TaskContext, schemars::JsonSchema,
+    About, Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, InputProvider,
+    InputStart, Next, Op, Progress, Result, Secret, StreamSchema, TaskContext,
+    schemars::JsonSchema,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 fn main() -> ExitCode {
-    dstream_sdk::input::<Reference>(dstream_sdk::about!("Counts, for the transcripts."))
-        .with_check()
-        .with_discover()
-        .main()
+    let about =
+        About::new("in-reference", env!("CARGO_PKG_VERSION"), "Counts, for the transcripts.");
+    dstream_sdk::input::<Reference>(about).with_check().with_discover().main()
 }
 
 /// What the transcripts ask of it; transcripts/README.md has the same in prose.
@@ -42,6 +42,8 @@ struct Config {
     acknowledge: bool,
     /// Prints to stdout, as an author must not.
     noisy: bool,
+    /// In the place of numbers: the changes of the table `dbo.orders`.
+    orders: bool,
     /// For a check that it is not shown.
     password: Option<Secret>,
 }
@@ -82,13 +84,19 @@ impl InputProvider for Reference {
     async fn read(&mut self, batch: &mut Batch<At>) -> Result<Next> {
         if let Some(n) = self.saved.take() {
             let position = Some(json!({"saved": n}));
-            batch.progress(Progress { position, ..Progress::default() });
+            let (done, total) = (Some(n), Some(self.config.rows));
+            batch.progress(Progress { position, done, total, ..Progress::default() });
         }
         if self.config.claim && !self.claimed {
             if !std::mem::replace(&mut self.asked, true) {
                 batch.claim("p", 4);
             }
             return Ok(Next::Wait(Duration::from_millis(20)));
+        }
+        if self.config.orders {
+            orders(batch)?;
+            self.offer(batch)?;
+            return Ok(Next::End);
         }
         if !std::mem::replace(&mut self.announced, true) {
             batch.schema(&schema())?;
@@ -185,4 +193,33 @@ fn schema() -> StreamSchema {
         fields: vec![Field { nullable: false, ..Field::new("n", FieldType::Int64) }],
         from: None,
     }
+}
+
+/// One change of each kind, with all that an envelope can say.
+const ORDERS: [&str; 5] = [
+    r#"{"data":{"id":7,"total":"19.90","placed":"2026-03-01T12:00:00.123Z","photo":"iVBORw=="},"metadata":{"stream":"dbo.orders","op":"insert","ts":"2026-03-01T12:00:00.123Z","position":"0000002a:000001f0:0003","tx":"0000:0000aa51"}}"#,
+    r#"{"data":{"id":7,"total":"24.90","placed":"2026-03-01T12:00:00.123Z"},"before":{"id":7,"total":"19.90"},"metadata":{"stream":"dbo.orders","op":"update","key":{"id":7},"unchanged":["photo"]}}"#,
+    r#"{"data":{"id":8,"total":"24.90","placed":"2026-03-01T12:00:00.123Z"},"metadata":{"stream":"dbo.orders","op":"update","key":{"id":7},"unchanged":["photo"]}}"#,
+    r#"{"data":{"id":8,"total":"24.90"},"metadata":{"stream":"dbo.orders","op":"delete","key":{"id":8}}}"#,
+    r#"{"data":null,"metadata":{"stream":"dbo.orders","op":"truncate"}}"#,
+];
+
+fn orders(batch: &mut Batch<At>) -> Result<()> {
+    let field = |name: &str, kind, nullable, source_type: &str| Field {
+        nullable,
+        source_type: Some(source_type.into()),
+        ..Field::new(name, kind)
+    };
+    batch.schema(&StreamSchema {
+        stream: "dbo.orders".into(),
+        key: vec!["id".into()],
+        fields: vec![
+            field("id", FieldType::Int64, false, "bigint"),
+            field("total", FieldType::Decimal(19, 4), true, "money"),
+            field("placed", FieldType::Timestamptz, true, "datetimeoffset"),
+            field("photo", FieldType::Bytes, true, "varbinary(max)"),
+        ],
+        from: None,
+    })?;
+    ORDERS.iter().try_for_each(|line| batch.line(|buffer| buffer.extend(line.bytes())))
 }

@@ -3,17 +3,22 @@
 use std::process::ExitCode;
 
 use dstream_sdk::{
-    Claim, Claimed, Commit, CommitMark, Console, Delivery, Envelopes, Error, Infrastructure, Json,
-    LifecycleReport, OutputProvider, OutputStart, Rejected, Resource, Result, StreamSchema,
-    TaskContext, schemars::JsonSchema,
+    About, Claim, Claimed, Commit, CommitMark, Console, Delivery, Envelopes, Error, Infrastructure,
+    Json, LifecycleReport, OutputProvider, OutputStart, Rejected, Resource, Result, SourceStates,
+    StreamSchema, TaskContext, schemars::JsonSchema,
 };
 use serde::Deserialize;
 use serde_json::value::to_raw_value;
 
 fn main() -> ExitCode {
-    dstream_sdk::output::<Reference>(dstream_sdk::about!("Writes nowhere, for the transcripts."))
-        .with_infrastructure()
-        .main()
+    let description = "Writes nowhere, for the transcripts.";
+    dstream_sdk::output::<Reference>(About::new(
+        "out-reference",
+        env!("CARGO_PKG_VERSION"),
+        description,
+    ))
+    .with_infrastructure()
+    .main()
 }
 
 /// What the transcripts ask of it; transcripts/README.md has the same in prose.
@@ -43,6 +48,8 @@ struct Reference {
     config: Config,
     console: Console,
     rows: u64,
+    /// What is stored of the input's checkpoints.
+    stored: SourceStates,
 }
 
 impl OutputProvider for Reference {
@@ -52,7 +59,10 @@ impl OutputProvider for Reference {
 
     async fn open(config: Config, start: OutputStart) -> Result<Self> {
         let rows = start.state.map_or(Ok(0), |state| serde_json::from_str(state.get()))?;
-        Ok(Self { config, console: start.console, rows })
+        let state = to_raw_value(&serde_json::json!({"n": 2}))?;
+        let mut stored = SourceStates::from([("input".into(), [(String::new(), state)].into())]);
+        stored.extend(start.adopt);
+        Ok(Self { config, console: start.console, rows, stored })
     }
 
     fn delivery(&self) -> Option<Delivery> {
@@ -60,11 +70,10 @@ impl OutputProvider for Reference {
     }
 
     fn claimed(&self) -> Option<Claimed> {
-        let state = to_raw_value(&serde_json::json!({"n": 2})).ok()?;
         self.config.transactional.then(|| Claimed {
             epoch: 8,
             previous: Some(CommitMark { epoch: 7, id: 3 }),
-            checkpoint: [("input".into(), [(String::new(), state)].into())].into(),
+            checkpoint: self.stored.clone(),
         })
     }
 

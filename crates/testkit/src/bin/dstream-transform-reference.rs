@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use dstream_sdk::{
-    Emit, Envelopes, Error, Result, TransformProvider, TransformStart, schemars::JsonSchema,
+    About, Emit, Envelopes, Error, Result, TransformProvider, TransformStart, schemars::JsonSchema,
 };
 use serde::Deserialize;
 use serde_json::json;
 
 fn main() -> ExitCode {
-    dstream_sdk::transform::<Reference>(dstream_sdk::about!("Filters, for the transcripts.")).main()
+    let description = "Filters, for the transcripts.";
+    let about = About::new("transform-reference", env!("CARGO_PKG_VERSION"), description);
+    dstream_sdk::transform::<Reference>(about).main()
 }
 
 /// What the transcripts ask of it; transcripts/README.md has the same in prose.

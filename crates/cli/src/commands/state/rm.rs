@@ -1,6 +1,9 @@
 //! `dstream state rm`.
 
+use std::time::Duration;
+
 use clap::Args;
+use dstream_engine::state::{StateError, StateStore};
 use serde_json::json;
 
 use super::{kept_elsewhere, none, open, save};
@@ -8,6 +11,7 @@ use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
 use crate::problem::{Problem, Result};
+use crate::project::Project;
 
 /// Forget where a task stands, or where one of its inputs does: it begins at the beginning again.
 #[derive(Debug, Args)]
@@ -29,13 +33,9 @@ pub(crate) struct Rm {
 
 pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
     let project = super::project(context, &args.vars, &args.task)?;
+    let Some(input) = &args.input else { return whole(&project, &args.task) };
     let (handle, state) = open(&project, &args.task)?;
     let mut state = state.ok_or_else(|| none(&args.task))?;
-    let Some(input) = &args.input else {
-        handle.remove()?;
-        let text = format!("The state of task `{}` was removed.", args.task);
-        return Ok(Answer::new(text, json!({ "task": args.task, "removed": "all" })));
-    };
     let names: Vec<String> = state.inputs.keys().cloned().collect();
     // A destination may know an input that the state does not.
     if !names.contains(input) && !kept_elsewhere(&state) {
@@ -66,4 +66,16 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
         "task": args.task, "removed": "checkpoint", "input": input, "partition": args.partition,
     });
     Ok(Answer::new(what, document))
+}
+
+/// Removes all of it, also where it cannot be read: that is the way out.
+fn whole(project: &Project, task: &str) -> Result<Answer> {
+    let handle = project.state().open(task, Duration::ZERO)?;
+    match handle.load() {
+        Ok(None) => return Err(none(task)),
+        Ok(Some(_)) | Err(StateError::Unreadable { .. }) => handle.remove()?,
+        Err(other) => return Err(other.into()),
+    }
+    let text = format!("The state of task `{task}` was removed.");
+    Ok(Answer::new(text, json!({ "task": task, "removed": "all" })))
 }
