@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// Below this length a secret is only masked where it stands alone: `eu` must not blacken `neutral`.
 const SHORT: usize = 8;
 
+/// Below this length nothing is masked: it is no secret, and every count would vanish.
+const SHORTEST: usize = 3;
+
 /// Replaces every known secret with `(sensitive)`.
 #[derive(Debug, Clone)]
 pub struct Mask(Option<AhoCorasick>);
@@ -22,7 +25,7 @@ impl Mask {
         let escaped = words.iter().filter_map(|w| serde_json::to_string(w).ok());
         let escaped: Vec<String> = escaped.map(|w| w.trim_matches('"').to_owned()).collect();
         let mut all: Vec<&str> = lines.chain(escaped.iter().map(String::as_str)).collect();
-        all.retain(|w| !w.trim().is_empty());
+        all.retain(|w| w.trim().len() >= SHORTEST);
         all.sort_unstable();
         all.dedup();
         if all.is_empty() {
@@ -124,8 +127,11 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_masked_only_as_a_word_of_its_own() {
-        let mask = mask(&[json!("eu"), json!(1433)]);
-        assert_eq!(mask.apply("neutral in eu:1433"), "neutral in (sensitive):(sensitive)");
+        let mask = mask(&[json!("eu1"), json!(1433), json!(3)]);
+        assert_eq!(
+            mask.apply("neu1ral in eu1:1433, 3 rows"),
+            "neu1ral in (sensitive):(sensitive), 3 rows"
+        );
     }
 
     #[test]
