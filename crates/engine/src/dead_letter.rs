@@ -114,6 +114,7 @@ impl LocalDeadLetters {
     /// # Errors
     /// Where the file cannot be read or replaced; nothing is removed then.
     pub fn remove(&self, gone: impl Fn(&DeadLetter) -> bool) -> io::Result<usize> {
+        let mut open = self.open.lock().unwrap_or_else(|e| e.into_inner());
         let letters = self.list()?;
         let before = letters.len();
         let mut rest = Vec::new();
@@ -123,6 +124,9 @@ impl LocalDeadLetters {
         }
         let after = letters.iter().filter(|l| !gone(l)).count();
         if after < before {
+            // It leads to the file that is replaced: what comes later would go there and be lost.
+            // Windows may also refuse to replace a file that is open.
+            *open = None;
             crate::state::replace_file(&self.path, &rest)?;
         }
         Ok(before - after)
@@ -231,5 +235,7 @@ mod tests {
         }
         let gone = letters.remove(|l| l.envelope.as_ref().unwrap().get() == "2").unwrap();
         assert_eq!((gone, letters.list().unwrap().len()), (1, 2));
+        letters.append(&letter("4")).unwrap();
+        assert_eq!(letters.list().unwrap().len(), 3, "what comes later is kept too");
     }
 }
