@@ -125,9 +125,10 @@ impl LocalDeadLetters {
         }
         let after = letters.iter().filter(|l| !gone(l)).count();
         if after < before {
-            crate::state::replace_file(&self.path, &rest)?;
-            // What is open is the file that was replaced: nobody would ever read it again.
+            // What is open is the file that is replaced: what came later would go there and be lost.
+            // Windows may also refuse to replace a file that is open.
             *self.open.lock().unwrap_or_else(|e| e.into_inner()) = None;
+            crate::state::replace_file(&self.path, &rest)?;
         }
         Ok(before - after)
     }

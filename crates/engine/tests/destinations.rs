@@ -1,5 +1,8 @@
 //! Destinations that keep the checkpoint, several of them, and several sources for one.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
+
 mod support;
 
 use dstream_engine::{EventKind, FailureKind, Outcome, Protocol};

@@ -1,5 +1,8 @@
 //! Lines flow from inputs to outputs, and checkpoints with them.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
+
 mod support;
 
 use dstream_engine::{Outcome, Protocol};

@@ -1,5 +1,8 @@
 //! Providers that misbehave: the task ends with one clear message, and nothing hangs.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The promises of the protocol, each with a test that fails when it is broken.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;

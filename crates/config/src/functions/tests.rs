@@ -105,7 +105,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("templatefile(\"t.tmpl\", { names = [\"x\", \"y\"] })", r#""x;y;""#),
     ("basename(\"a/b.txt\")", r#""b.txt""#),
     ("dirname(\"a/b.txt\")", r#""a""#),
-    ("startswith(abspath(\"x\"), \"/\")", "true"),
+    ("endswith(abspath(\"x\"), \"x\") && abspath(\"x\") != \"x\"", "true"),
     ("pathexpand(\"~/x\")", r#""/home/me/x""#),
 ];
 
