@@ -9,11 +9,15 @@ use dstream_tests::{Project, binaries};
 const ROWS: usize = 60_000;
 const HITS: usize = 10;
 
-/// A task over the CSV file; `env` goes into the output's block.
+/// A task over the CSV file; `env` goes into the output's block. Providers of a host that was killed
+/// hold the state until they are gone, an instant later: the next run waits for that.
 fn task_file(output: &str, env: &str) -> String {
     format!(
         r#"task "points" {{
   commit_within = "20ms"
+  lock {{
+    timeout = "10s"
+  }}
   retry {{
     max_attempts = 1
   }}
