@@ -197,7 +197,8 @@ async fn a_slow_output_holds_the_source_back_and_nothing_grows() {
     }
     let stopped_at = sent[sent.len() - 1] * 4000;
     assert!(sent[sent.len() - 1] == sent[sent.len() - 2], "still flowing: {sent:?}");
-    assert!(stopped_at < 2 << 20, "{stopped_at} bytes are in flight");
+    // Two pipes of 1 MiB, and a buffer of the host.
+    assert!(stopped_at < 3 << 20, "{stopped_at} bytes are in flight");
     project.cancel.stop(Stop::Now);
     assert!(matches!(running.await.unwrap().outcome, Outcome::Killed));
 }

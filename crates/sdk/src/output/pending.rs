@@ -9,8 +9,12 @@ use crate::Commit;
 /// The shortest time between two commits while there is nothing to read.
 const SHORTEST_GAP: Duration = Duration::from_millis(10);
 
-/// Commits take at most about one part in this many of the time.
+/// Commits take at most about one part in this many of the time…
 const SHARE: u32 = 5;
+
+/// …and of more than this much there are fewer: a full load cares for throughput, not latency.
+const BULK_BYTES: u64 = 8 << 20;
+const BULK_SHARE: u32 = 25;
 
 /// Limits of an output, from its trait and its command.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +107,8 @@ impl Pending {
 
     /// When to commit if nothing more comes; `None`: there is nothing to commit.
     pub(super) fn idle_at(&self) -> Option<Instant> {
-        let gap = SHORTEST_GAP.max(self.last_took * SHARE);
+        let share = if self.bytes > BULK_BYTES { BULK_SHARE } else { SHARE };
+        let gap = SHORTEST_GAP.max(self.last_took * share);
         let deadline = self.waiting?.since + self.deadline();
         Some(deadline.min(self.last_end + gap))
     }
@@ -181,6 +186,23 @@ mod tests {
         pending.close(checkpoint(1), "in");
         assert!(!pending.is_due(true));
         assert!(pending.idle_at().unwrap() > Instant::now() + Duration::from_secs(4));
+    }
+
+    #[test]
+    fn much_is_gathered_for_longer_than_little() {
+        let gap = |bytes| {
+            let mut pending = Pending::new(Limits {
+                within: Duration::from_secs(60),
+                bytes: u64::MAX,
+                envelopes: u64::MAX,
+            });
+            pending.committed(Duration::from_millis(100));
+            pending.wrote(1, 0, bytes);
+            pending.close(checkpoint(1), "in");
+            pending.idle_at().unwrap() - Instant::now()
+        };
+        assert!(gap(1) < Duration::from_millis(501));
+        assert!(gap(BULK_BYTES + 1) > Duration::from_secs(2));
     }
 
     #[test]
