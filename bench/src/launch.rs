@@ -78,24 +78,34 @@ pub fn measure(command: &mut Command) -> Result<Run, String> {
     Ok(Run { wall, cpu, memory, children })
 }
 
+/// How often memory is looked at in the end; a short run is looked at more often. The kernel keeps
+/// the peak, and looking takes time from the cores that are measured.
+const SAMPLE: Duration = Duration::from_millis(50);
+
 /// Samples peak memory until the process has ended, and leaves it to be waited for.
 fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
     let (mut memory, mut children) = (0.0, BTreeMap::new());
-    loop {
-        if let Some((_, peak)) = peak(child.id()) {
-            memory = peak;
+    let (mut next, mut pause) = (Instant::now(), Duration::from_millis(1));
+    while !has_ended(child) {
+        if Instant::now() >= next {
+            memory = sample(child.id(), &mut children).unwrap_or(memory);
+            next = Instant::now() + pause;
+            pause = (pause * 2).min(SAMPLE);
         }
-        for pid in children_of(child.id()) {
-            // Between fork and exec a child still runs its parent's program.
-            if let Some((name, peak)) = peak(pid).filter(|(name, _)| name != "dstream") {
-                children.insert(name, peak);
-            }
-        }
-        if has_ended(child) {
-            return (memory, children);
-        }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1));
     }
+    (memory, children)
+}
+
+/// The peak of a process, and those of its children by name.
+fn sample(pid: u32, children: &mut BTreeMap<String, f64>) -> Option<f64> {
+    for child in children_of(pid) {
+        // Between fork and exec a child still runs its parent's program.
+        if let Some((name, peak)) = peak(child).filter(|(name, _)| name != "dstream") {
+            children.insert(name, peak);
+        }
+    }
+    peak(pid).map(|(_, peak)| peak)
 }
 
 /// Whether a process has ended. It is left to be waited for: its numbers go with that.

@@ -1,4 +1,5 @@
-//! Output, version 2: counts lines and commits every checkpoint at once. Config: `report` (a file for
+//! Output, version 2: counts lines and commits the newest checkpoint of what it has read, up to
+//! 1 MiB, as an output on the SDK does at most. Config: `report` (a file for
 //! what it saw), `bytes_per_second` (0: as fast as it can).
 //!
 //! `bench-sink raw REPORT` counts lines without any protocol.
@@ -57,7 +58,7 @@ impl Sink {
 
     /// Reads to the end.
     fn take(&mut self, stdin: &mut impl Read) -> io::Result<()> {
-        let mut buffer = vec![0; 256 << 10];
+        let mut buffer = vec![0; 1 << 20];
         let mut held = 0;
         loop {
             let n = stdin.read(&mut buffer[held..])?;

@@ -83,11 +83,11 @@ impl InputRules {
 
     fn checkpoint(&mut self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
         self.open = 0;
-        let states = given.state.clone();
-        let id = self.hub.offer(self.seat, given.id, states)?;
         if !self.several {
+            let id = self.hub.offer(self.seat, given.id, given.state)?;
             return Ok(Piece::Checkpoint { text: Text::At(at), id });
         }
+        let id = self.hub.offer(self.seat, given.id, given.state.clone())?;
         let line = Control::Checkpoint(Checkpoint { id, from: self.name(), ..given });
         Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id })
     }
