@@ -15,7 +15,7 @@ pub struct Row {
     pub other: String,
     /// What is compared with the bound.
     pub figure: String,
-    /// What was promised.
+    /// What was promised; empty where nothing was.
     pub bound: String,
     /// Whether the promise is kept.
     pub holds: bool,
@@ -36,7 +36,11 @@ pub fn table(size: &Size, rows: &[Row]) -> String {
     );
     for row in rows {
         let Row { what, ours, other, figure, bound, holds, note } = row;
-        let holds = if *holds { "yes" } else { "**NO**" };
+        let holds = match (bound.as_str(), holds) {
+            ("", _) => "",
+            (_, true) => "yes",
+            (_, false) => "**NO**",
+        };
         let _fits =
             writeln!(out, "| {what} | {ours} | {other} | {figure} | {bound} | {holds} | {note} |");
     }

@@ -1,6 +1,6 @@
-//! Output, version 2: counts lines and commits the newest checkpoint of what it has read, up to
-//! 1 MiB, as an output on the SDK does at most. Config: `report` (a file for
-//! what it saw), `bytes_per_second` (0: as fast as it can).
+//! Output, version 2: counts lines and commits the newest checkpoint of what it has read. Config:
+//! `report` (a file for what it saw), `bytes_per_second` (0: as fast as it can), `commit_gap_ms`
+//! (the shortest time between two commits; 0: after every read).
 //!
 //! `bench-sink raw REPORT` counts lines without any protocol.
 
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
             writeln!(io::stdout(), "{}", include_str!("bench-sink.json").trim_end())
         }
         Some("raw") => {
-            let mut sink = Sink::new(0);
+            let mut sink = Sink::new(0, Duration::ZERO);
             sink.take(&mut io::stdin().lock())?;
             fs::write(args.get(1).map_or("report.json", String::as_str), sink.report())
         }
@@ -33,7 +33,9 @@ fn run() -> io::Result<()> {
     let command: Command = serde_json::from_str(&line)?;
     let ready = Ready { protocol: Some(dstream_protocol::VERSION), ..Ready::default() };
     writeln!(io::stdout(), "{}", Startup::Ready(Box::new(ready)).to_line())?;
-    let mut sink = Sink::new(command.config["bytes_per_second"].as_u64().unwrap_or(0));
+    let number = |key: &str| command.config[key].as_u64().unwrap_or(0);
+    let gap = Duration::from_millis(number("commit_gap_ms"));
+    let mut sink = Sink::new(number("bytes_per_second"), gap);
     sink.take(&mut stdin)?;
     match command.config["report"].as_str() {
         Some(path) => fs::write(path, sink.report()),
@@ -48,12 +50,26 @@ struct Sink {
     /// All data lines, and those that no `@committed` covers yet.
     lines: u64,
     uncommitted: u64,
+    /// The newest checkpoint that is not committed, and the lines that it covers.
+    newest: Option<(u64, u64)>,
     commits: u64,
+    gap: Duration,
+    last_commit: Instant,
 }
 
 impl Sink {
-    fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second, begun: None, bytes: 0, lines: 0, uncommitted: 0, commits: 0 }
+    fn new(bytes_per_second: u64, gap: Duration) -> Self {
+        Self {
+            bytes_per_second,
+            begun: None,
+            bytes: 0,
+            lines: 0,
+            uncommitted: 0,
+            newest: None,
+            commits: 0,
+            gap,
+            last_commit: Instant::now(),
+        }
     }
 
     /// Reads to the end.
@@ -63,7 +79,7 @@ impl Sink {
         loop {
             let n = stdin.read(&mut buffer[held..])?;
             if n == 0 {
-                return Ok(());
+                return self.commit();
             }
             self.begun.get_or_insert_with(Instant::now);
             self.bytes += n as u64;
@@ -81,7 +97,6 @@ impl Sink {
 
     /// Whole lines: data between control lines.
     fn lines_of(&mut self, mut rest: &[u8]) -> io::Result<()> {
-        let mut newest = None;
         while !rest.is_empty() {
             let data = match rest.starts_with(br#"{"@"#) {
                 true => 0,
@@ -93,14 +108,16 @@ impl Sink {
             rest = &rest[data..];
             let end = memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
             if let Ok(Control::Checkpoint(c)) = Control::read(&rest[..end]) {
-                newest = Some((c.id, self.uncommitted));
+                self.newest = Some((c.id, self.uncommitted));
             }
             rest = &rest[end..];
         }
-        newest.map_or(Ok(()), |(id, written)| self.commit(id, written))
+        if self.last_commit.elapsed() >= self.gap { self.commit() } else { Ok(()) }
     }
 
-    fn commit(&mut self, id: u64, written: u64) -> io::Result<()> {
+    fn commit(&mut self) -> io::Result<()> {
+        let Some((id, written)) = self.newest.take() else { return Ok(()) };
+        self.last_commit = Instant::now();
         self.uncommitted -= written;
         self.commits += 1;
         let done = control::Committed { id, written, rejected: 0, state: None };

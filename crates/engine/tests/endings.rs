@@ -7,7 +7,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use dstream_engine::{FailureKind, Outcome, Protocol, RunReport, Stop, run};
+use dstream_engine::{EventKind, FailureKind, Outcome, Protocol, RunReport, Stop, run};
 use support::{COLLECT, Project, READY, counting, failure};
 
 /// An output that claims an epoch, as [`COLLECT`] otherwise.
@@ -221,4 +221,16 @@ async fn a_transform_that_keeps_the_last_checkpoint_back_is_named_and_not_the_ou
         .output(Protocol::V2, COLLECT);
     let failure = failure(&project.run().await);
     assert_eq!(failure.provider.as_ref().unwrap().1, "keeps", "{failure}");
+}
+
+#[tokio::test]
+async fn an_output_that_has_committed_everything_and_stays_is_named_and_waited_for() {
+    let lingers = format!("{COLLECT}\nsleep 4");
+    let mut project =
+        Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V2, &lingers);
+    project.task.limits.stop_timeout = Duration::from_secs(1);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let named = |kind: &EventKind| matches!(kind, EventKind::Warning { message, .. } if message.contains("does not end; waiting"));
+    assert!(project.kinds().iter().any(named), "{:?}", project.kinds());
 }

@@ -1,10 +1,12 @@
 //! The good end: everything is committed and saved, the inputs hear of it, all processes end.
 
+use dstream_protocol::Role;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Drive, Step};
 use crate::attempt::End;
 use crate::cancel::Stop;
+use crate::route::title;
 
 impl Drive<'_> {
     /// Everything has been handed over: is it all committed? Then it is saved, and the inputs are
@@ -21,6 +23,33 @@ impl Drive<'_> {
             return End::Failed(failure);
         }
         self.release_inputs().await
+    }
+
+    /// Says who keeps the run from ending though everything is committed. Nobody is killed for it:
+    /// an output may have work left that takes long, such as an upload or an index.
+    pub(super) fn name_dawdlers(&mut self) {
+        let told = self.closed == self.wiring.sinks.len();
+        let committed = {
+            let book = self.wiring.hub.book();
+            book.ledger.settled() >= book.ledger.last_offered()
+        };
+        if !(told && committed) {
+            self.idle_since = None;
+            return;
+        }
+        let limit = self.runner.request.task.limits.stop_timeout;
+        if self.idle_since.get_or_insert_with(Instant::now).elapsed() < limit {
+            return;
+        }
+        self.idle_since = Some(Instant::now());
+        let outputs = self.lives.iter().enumerate().filter(|(_, l)| l.role == Role::Output);
+        for (_, live) in outputs.filter(|(seat, _)| !self.exited[*seat]) {
+            let message = format!(
+                "{} has committed everything and been told that the stream ended, and does not end; waiting for it (Ctrl-C ends it: nothing is lost)",
+                title(live.role, &live.name)
+            );
+            self.runner.report.warn(Some(&live.name), message);
+        }
     }
 
     async fn release_inputs(&mut self) -> End {

@@ -86,6 +86,8 @@ struct Drive<'a> {
     stopping: bool,
     deadline: Option<Instant>,
     broken: Option<(Index, Instant)>,
+    /// Since when everything is committed and only processes are left to end, or the last warning.
+    idle_since: Option<Instant>,
 }
 
 impl<'a> Drive<'a> {
@@ -102,6 +104,7 @@ impl<'a> Drive<'a> {
             stopping: false,
             deadline: None,
             broken: None,
+            idle_since: None,
         }
     }
 
@@ -216,8 +219,9 @@ impl<'a> Drive<'a> {
         self.drained()
     }
 
-    fn tick(&self) -> Step {
+    fn tick(&mut self) -> Step {
         self.runner.report.emit(EventKind::Stats { totals: self.wiring.hub.totals() });
+        self.name_dawdlers();
         Step::On
     }
 
