@@ -82,6 +82,9 @@ pub(super) fn of_parser(
         return unexpected("the end of the block")
             .help("a block on one line holds one setting; write several on lines of their own");
     }
+    if message.contains("`{`") {
+        return unexpected("`{`").help("a block opens on the line of its name: `name \"label\" {`");
+    }
     unexpected("something else").detail(message.to_owned())
 }
 

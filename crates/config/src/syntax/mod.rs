@@ -5,6 +5,7 @@ mod brackets;
 mod directives;
 mod errors;
 pub(crate) mod lexer;
+mod recovery;
 
 use std::collections::HashMap;
 
@@ -27,7 +28,8 @@ pub(crate) struct Parsed {
 /// Parses a file.
 ///
 /// # Errors
-/// Unclosed strings and brackets, all of them; else the first syntax error.
+/// Unclosed strings and heredocs, all of them; else the bracket that does not match; else every
+/// statement that cannot be read.
 pub(crate) fn parse(file: &SourceFile) -> Result<Parsed, Vec<Diagnostic>> {
     let text = file.text();
     let lexed = lexer::lex(text);
@@ -42,13 +44,12 @@ pub(crate) fn parse(file: &SourceFile) -> Result<Parsed, Vec<Diagnostic>> {
     if let Some(found) = directives {
         return Err(std::iter::once(found).chain(errors).collect());
     }
-    match hcl_edit::parser::parse_body(&mask(text, &lexed)) {
+    if let Some(found) = brackets::check(text, &lexed.tokens) {
+        return Err(std::iter::once(found).chain(errors).collect());
+    }
+    match recovery::parse(mask(text, &lexed), text, &lexed.tokens) {
         Ok(body) => Ok(Parsed { body, actions: action::by_place(lexed.actions), errors }),
-        Err(error) => {
-            let found = brackets::check(text, &lexed.tokens)
-                .unwrap_or_else(|| errors::of_parser(&error, text, &lexed.tokens));
-            Err(std::iter::once(found).chain(errors).collect())
-        }
+        Err(found) => Err(found.into_iter().chain(errors).collect()),
     }
 }
 
