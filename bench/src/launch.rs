@@ -47,6 +47,12 @@ pub fn program(name: &str) -> Command {
 
 /// `dstream run bench` in a folder that holds a task file; forgets what an earlier run saved there.
 pub fn dstream(folder: &Path) -> Run {
+    dstream_until(folder, || false)
+}
+
+/// The same for a task without an end: it is asked to stop as soon as there is `enough`, and the
+/// time is that until then.
+pub fn dstream_until(folder: &Path, enough: impl FnMut() -> bool) -> Run {
     let _absent = fs::remove_dir_all(folder.join(".dstream/tasks"));
     let mut command = program("dstream");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -57,7 +63,7 @@ pub fn dstream(folder: &Path) -> Run {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::from(fs::File::create(folder.join("stderr")).expect("writable")));
-    let run = measure(&mut command);
+    let run = measure_until(&mut command, enough);
     run.unwrap_or_else(|status| {
         let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
         panic!("dstream run: {status}\n{said}")
@@ -66,10 +72,20 @@ pub fn dstream(folder: &Path) -> Run {
 
 /// Runs a command to its end; an exit status other than 0 is an error.
 pub fn measure(command: &mut Command) -> Result<Run, String> {
+    measure_until(command, || false)
+}
+
+fn measure_until(command: &mut Command, mut enough: impl FnMut() -> bool) -> Result<Run, String> {
     let begun = Instant::now();
     let mut child = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
-    let (memory, children) = watch(&child);
-    let wall = begun.elapsed();
+    let mut reached = None;
+    let (memory, children) = watch(&child, &mut || {
+        if reached.is_none() && enough() {
+            reached = Some(begun.elapsed());
+            terminate(&child);
+        }
+    });
+    let wall = reached.unwrap_or_else(|| begun.elapsed());
     let cpu = cpu(child.id());
     let status = child.wait().map_err(|e| e.to_string())?;
     if !status.success() {
@@ -83,7 +99,7 @@ pub fn measure(command: &mut Command) -> Result<Run, String> {
 const SAMPLE: Duration = Duration::from_millis(50);
 
 /// Samples peak memory until the process has ended, and leaves it to be waited for.
-fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
+fn watch(child: &Child, look: &mut dyn FnMut()) -> (f64, BTreeMap<String, f64>) {
     let (mut memory, mut children) = (0.0, BTreeMap::new());
     let (mut next, mut pause) = (Instant::now(), Duration::from_millis(1));
     while !has_ended(child) {
@@ -92,6 +108,7 @@ fn watch(child: &Child) -> (f64, BTreeMap<String, f64>) {
             next = Instant::now() + pause;
             pause = (pause * 2).min(SAMPLE);
         }
+        look();
         std::thread::sleep(Duration::from_millis(1));
     }
     (memory, children)
@@ -115,6 +132,15 @@ fn has_ended(child: &Child) -> bool {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     matches!(waitid(WaitId::Pid(pid), ended), Ok(Some(_)) | Err(_))
+}
+
+/// Asks a process to end.
+#[cfg(unix)]
+fn terminate(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    // One that has ended by itself is what was wanted.
+    let _gone = kill_process(pid, Signal::TERM);
 }
 
 /// A process's name and `VmHWM` in MiB.
@@ -152,6 +178,9 @@ fn ticks_per_second() -> u64 {
 fn has_ended(_: &Child) -> bool {
     true
 }
+
+#[cfg(not(unix))]
+fn terminate(_: &Child) {}
 
 #[cfg(not(unix))]
 fn ticks_per_second() -> u64 {

@@ -5,11 +5,16 @@
 //! - [`running`]: one `dstream` process, watched, with a time limit
 //! - [`processes`]: who is whose child, who still lives, who is to be killed
 //! - [`chaos`]: one round of the kill test
+//! - [`random_database`]: tables and transactions by a seed
+//! - [`mirror`]: two PostgreSQL servers, one kept identical to the other under SIGKILL
 
 pub mod binaries;
 pub mod chaos;
+#[cfg(unix)]
+pub mod mirror;
 pub mod processes;
 pub mod project;
+pub mod random_database;
 pub mod running;
 
 pub use project::Project;
