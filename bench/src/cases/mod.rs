@@ -2,6 +2,8 @@
 
 pub mod csv;
 pub mod footprint;
+#[cfg(unix)]
+pub mod postgres;
 pub mod relay;
 
 use std::fmt::Write as _;
