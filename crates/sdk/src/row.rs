@@ -1,46 +1,101 @@
 //! A row's columns, by index, borrowed from its JSON. No tree.
 //!
-//! The SDK has checked that the text is JSON, so this looks only for the ends of keys and values.
+//! The text must be JSON, as that of every [`Envelope`](crate::Envelope) is: this looks only for the
+//! ends of keys and values.
+//!
+//! ```
+//! use dstream_sdk::row::Columns;
+//!
+//! let columns = Columns::new(vec!["id".into(), "name".into()]);
+//! let (mut cells, mut unknown) = (Vec::new(), Vec::new());
+//! let row = r#"{"name": "Ada", "id": 7, "born": 1815}"#;
+//! columns.read(row, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
+//! assert_eq!(cells[0].unwrap().json(), "7");
+//! assert_eq!(cells[1].unwrap().text(), "Ada");
+//! assert_eq!(unknown, ["born"]);
+//! ```
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use memchr::memchr2;
-
 /// The columns that rows are matched against.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Columns {
+pub struct Columns {
     names: Vec<String>,
-    /// Each name as its key stands in most rows, quotes included.
+    /// Each name as its key stands in most rows, with quotes and colon.
     keys: Vec<String>,
     by_name: HashMap<String, usize>,
+}
+
+/// A value's JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell<'a> {
+    json: &'a str,
+    /// A string without escapes.
+    plain: bool,
+}
+
+impl<'a> Cell<'a> {
+    /// Any JSON.
+    pub fn new(json: &'a str) -> Self {
+        Self { json, plain: false }
+    }
+
+    /// The JSON as it stands in the row.
+    #[inline]
+    pub fn json(self) -> &'a str {
+        self.json
+    }
+
+    /// Whether it is known to be a string without escapes; then it holds no control characters.
+    #[inline]
+    pub fn is_plain(self) -> bool {
+        self.plain
+    }
+
+    /// Whether it is `null`.
+    #[inline]
+    pub fn is_null(self) -> bool {
+        self.json == "null"
+    }
+
+    /// The text of a string; copied only where it holds escapes.
+    #[inline]
+    pub fn text(self) -> Cow<'a, str> {
+        if self.plain { Cow::Borrowed(inner(self.json)) } else { text(self.json) }
+    }
 }
 
 /// The text is no object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the row is no object of columns")]
-pub(crate) struct NoObject;
+pub struct NoObject;
 
 impl Columns {
-    pub(crate) fn new(names: Vec<String>) -> Self {
-        let keys = names.iter().map(|name| serde_json::Value::from(name.as_str()).to_string());
+    /// Columns with these names, in this order.
+    pub fn new(names: Vec<String>) -> Self {
+        let keys = names.iter().map(|name| format!("{}:", serde_json::Value::from(name.as_str())));
         let keys = keys.collect();
         let by_name = names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
         Self { names, keys, by_name }
     }
 
-    pub(crate) fn names(&self) -> &[String] {
+    /// The names, in order.
+    pub fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Puts each value of the object `json` at its column's index in `cells`, and hands every key
     /// that is no column to `unknown`. Keys mostly come in the columns' order, so the next column
     /// is compared first.
+    ///
+    /// # Errors
+    /// Where `json` is no object.
     #[inline]
-    pub(crate) fn read<'a>(
+    pub fn read<'a>(
         &self,
         json: &'a str,
-        cells: &mut Vec<Option<&'a str>>,
+        cells: &mut Vec<Option<Cell<'a>>>,
         mut unknown: impl FnMut(&str),
     ) -> Result<(), NoObject> {
         cells.clear();
@@ -62,10 +117,11 @@ impl Columns {
                         scan.at += key.len();
                         Some(expected)
                     } else {
-                        self.find(scan.string(), &mut unknown)
+                        let found = self.find(scan.string().json, &mut unknown);
+                        scan.blanks();
+                        scan.at += 1;
+                        found
                     };
-                    scan.blanks();
-                    scan.at += 1;
                     scan.blanks();
                     let value = scan.value();
                     if let Some(at) = found {
@@ -120,7 +176,7 @@ impl<'a> Scan<'a> {
 
     /// The value that begins here; stands behind it afterwards.
     #[inline]
-    fn value(&mut self) -> &'a str {
+    fn value(&mut self) -> Cell<'a> {
         let start = self.at;
         match self.byte() {
             b'"' => return self.string(),
@@ -132,24 +188,30 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        self.since(start)
+        Cell::new(self.since(start))
     }
 
     /// The string that begins here, with its quotes.
     #[inline]
-    fn string(&mut self) -> &'a str {
+    fn string(&mut self) -> Cell<'a> {
         let start = self.at;
         self.at += 1;
-        while let Some(found) = memchr2(b'"', b'\\', self.rest()) {
-            self.at += found;
-            if self.byte() == b'"' {
-                self.at += 1;
-                return self.since(start);
+        let mut plain = true;
+        loop {
+            self.at = plain_end(self.text.as_bytes(), self.at);
+            match self.text.as_bytes().get(self.at) {
+                Some(b'\\') => self.at += 2,
+                Some(_) => {
+                    self.at += 1;
+                    return Cell { json: self.since(start), plain };
+                }
+                None => {
+                    self.at = self.text.len();
+                    return Cell::new(self.since(start));
+                }
             }
-            self.at += 2;
+            plain = false;
         }
-        self.at = self.text.len();
-        self.since(start)
     }
 
     fn skip_nested(&mut self) {
@@ -173,14 +235,41 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// A JSON string's text; copied only where it holds escapes.
+/// Where the next quote or backslash stands, or the end. Eight bytes at a time: most texts of a row
+/// are too short for a call of memchr to pay.
 #[inline]
-pub(crate) fn text(json: &str) -> Cow<'_, str> {
-    let inner = json.get(1..json.len() - 1).unwrap_or_default();
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-        return Cow::Borrowed(inner);
+fn plain_end(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let slash = word ^ (ONES * u64::from(b'\\'));
+        // The first byte with its high bit set is exact; a borrow can only spoil those after it.
+        let zero = (quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash);
+        let hits = zero & (ONES * 0x80);
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
     }
-    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner), Cow::Owned)
+    while text.get(at).is_some_and(|&byte| byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// A JSON string's text; copied only where it holds escapes.
+fn text(json: &str) -> Cow<'_, str> {
+    if !json.contains('\\') {
+        return Cow::Borrowed(inner(json));
+    }
+    serde_json::from_str::<String>(json).map_or(Cow::Borrowed(inner(json)), Cow::Owned)
+}
+
+/// What stands between the quotes.
+#[inline]
+fn inner(json: &str) -> &str {
+    json.get(1..json.len() - 1).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -195,7 +284,8 @@ mod tests {
         let (mut cells, mut unknown) = (Vec::new(), Vec::new());
         let json = r#" {"c": {"x":["}"]} , "extra":1, "b\"":"t\\" }"#;
         columns.read(json, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
-        assert_eq!(cells, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
+        let json: Vec<_> = cells.iter().map(|cell| cell.map(|cell| cell.json)).collect();
+        assert_eq!(json, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
         assert_eq!(unknown, ["extra"]);
         assert!(columns.read("[1]", &mut cells, |_| {}).is_err());
     }
@@ -234,8 +324,11 @@ mod tests {
             let (mut cells, mut unknown) = (Vec::new(), Vec::new());
             Columns::new(names.clone()).read(&text, &mut cells, |key| unknown.push(key.to_owned())).unwrap();
             for (name, cell) in names.iter().zip(&cells) {
-                let value = cell.map(|json| serde_json::from_str::<Value>(json).unwrap());
+                let value = cell.map(|cell| serde_json::from_str::<Value>(cell.json).unwrap());
                 prop_assert_eq!(value.as_ref(), row.get(name));
+                if let (Some(cell), Some(Value::String(text))) = (cell, &value) {
+                    prop_assert_eq!(&cell.text(), text);
+                }
             }
             let expected: Vec<_> = row.keys().filter(|key| !names.contains(key)).cloned().collect();
             prop_assert_eq!(unknown, expected);

@@ -8,7 +8,7 @@ static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
 /// Ends the process here if that was asked for. Called per commit and per file, never per row.
-pub(crate) fn point(name: &str) {
+pub fn point(name: &str) {
     let wanted = WANTED.get_or_init(|| {
         let text = std::env::var("DSTREAM_FAIL_POINT").ok()?;
         let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
