@@ -15,8 +15,8 @@ help: ## Print this list
 	@echo "Usage: make TARGET"
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-deps: ## Install what is missing: a C compiler, bash, python3, sqlite3, strace (Debian packages)
-	@.ci/deps
+deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB
+	@.ci/deps test
 
 build: ## Build dstream and the providers, for use (release)
 	cargo build --release --workspace --bins
@@ -29,7 +29,7 @@ kill: ## The demo again, killed half way and run again
 	@.ci/demo kill
 
 test: ## Run every test that needs no server
-	@.ci/deps
+	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace
 

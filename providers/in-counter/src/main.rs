@@ -136,8 +136,7 @@ fn schema() -> StreamSchema {
             column("value", FieldType::Uint64),
             column("timestamp", FieldType::Timestamptz),
         ],
-        system: None,
-        from: None,
+        ..StreamSchema::default()
     }
 }
 

@@ -231,8 +231,7 @@ fn announce(
         stream: tail.stream.clone(),
         key: config.key.clone(),
         fields: columns.to_vec(),
-        system: None,
-        from: None,
+        ..StreamSchema::default()
     })?;
     announced.insert(tail.stream.clone(), columns.to_vec());
     Ok(())

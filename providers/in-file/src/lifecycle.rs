@@ -38,8 +38,7 @@ impl Discover for FileInput {
                 stream: tail.stream.clone(),
                 key: config.key.clone(),
                 fields,
-                system: None,
-                from: None,
+                ..StreamSchema::default()
             };
             streams.entry(tail.stream).or_insert(schema);
         }
