@@ -44,6 +44,7 @@ struct Sql {
     raise: String,
     read_run: String,
     read_epoch: String,
+    peek_epoch: String,
     states: String,
     forget_states: String,
     save_state: String,
@@ -79,6 +80,7 @@ impl Sql {
             read_epoch: fill(&format!(
                 "SELECT epoch, state FROM {{checkpoints}} WHERE {row}{{lock}}"
             )),
+            peek_epoch: fill(&format!("SELECT epoch, state FROM {{checkpoints}} WHERE {row}")),
             states: fill(&format!(
                 "SELECT input, part, state FROM {{checkpoints}} \
                  WHERE {own} AND input <> '' AND state IS NOT NULL"
@@ -221,7 +223,17 @@ impl Books {
         (input, part): (&str, &str),
         own: u64,
     ) -> Result<()> {
-        let stored = self.stored(db, input, part).await?.map(|(epoch, _)| epoch);
+        let stored = self.stored(db, &self.sql.read_epoch, input, part).await?;
+        self.compare(stored.map(|(epoch, _)| epoch), (input, part), own)
+    }
+
+    /// The same of the run's epoch, without waiting for anybody, or holding on to anything.
+    pub(crate) async fn peek_epoch<D: Database>(&self, db: &mut D, own: u64) -> Result<()> {
+        let stored = self.stored(db, &self.sql.peek_epoch, "", "").await?;
+        self.compare(stored.map(|(epoch, _)| epoch), ("", ""), own)
+    }
+
+    fn compare(&self, stored: Option<u64>, (input, part): (&str, &str), own: u64) -> Result<()> {
         if stored == Some(own) {
             return Ok(());
         }
@@ -238,10 +250,11 @@ impl Books {
     async fn stored<D: Database>(
         &self,
         db: &mut D,
+        sql: &str,
         input: &str,
         part: &str,
     ) -> Result<Option<(u64, Option<String>)>> {
-        let rows = db.query(&self.sql.read_epoch, &self.row(input, part)).await?;
+        let rows = db.query(sql, &self.row(input, part)).await?;
         Ok(rows.into_iter().next().and_then(|mut row| {
             let state = row.pop()?;
             Some((row.pop()??.parse().ok()?, state))
@@ -256,7 +269,8 @@ impl Books {
         epoch: u64,
     ) -> Result<Option<Json>> {
         self.insert_row(db, input, part).await?;
-        let (stored, state) = self.stored(db, input, part).await?.unwrap_or_default();
+        let (stored, state) =
+            self.stored(db, &self.sql.read_epoch, input, part).await?.unwrap_or_default();
         if stored > epoch {
             return Err(Error::fenced(format!(
                 "the partition `{part}` is held under epoch {stored}, and the claim has epoch {epoch}"

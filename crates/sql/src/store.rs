@@ -140,7 +140,7 @@ impl<D: Database> Store<D> {
         let Ok(Some(mut db)) = D::connect(&self.settings, Access::Look).await else {
             return error;
         };
-        match self.books.check_epoch(&mut db, ("", ""), self.claimed.epoch).await {
+        match self.books.peek_epoch(&mut db, self.claimed.epoch).await {
             Err(fenced) if fenced.kind() == ErrorKind::Fenced => fenced.context(error),
             _ => error,
         }
