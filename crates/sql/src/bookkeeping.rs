@@ -57,6 +57,8 @@ struct Sql {
     noted: String,
 }
 
+const CANNOT_MAKE: &str = "cannot make the tables that keep the checkpoints; `check` says what is missing, `plan` the statements, for somebody who may";
+
 const KEY: [&str; 4] = ["task_id", "output", "input", "part"];
 
 impl Sql {
@@ -162,7 +164,7 @@ impl Books {
         }
         for sql in &self.tables.create {
             tracing::info!(sql, "making the bookkeeping");
-            db.run(sql).await.map_err(|error| error.context("cannot make the bookkeeping"))?;
+            db.run(sql).await.map_err(|error| error.context(CANNOT_MAKE))?;
         }
         Ok(())
     }

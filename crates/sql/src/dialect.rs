@@ -36,6 +36,12 @@ pub trait Dialect: Clone {
         Cow::Borrowed(name)
     }
 
+    /// Makes the schema of a new table, where it is not there.
+    fn create_schema(&self, table: &TableName) -> Option<String> {
+        let _ = table;
+        None
+    }
+
     /// What stands behind a new table's columns.
     fn table_options(&self) -> &'static str {
         ""

@@ -251,3 +251,6 @@ fn joined<'a>(cells: impl Iterator<Item = Cell<'a>> + Clone) -> Cow<'a, str> {
     }
     Cow::Owned(text)
 }
+
+#[cfg(test)]
+mod tests;

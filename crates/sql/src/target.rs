@@ -73,6 +73,9 @@ pub(crate) async fn ensure<D: Database>(
     match evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve) {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
         Plan::Create(sql) => {
+            if let Some(sql) = dialect.create_schema(&wanted.name) {
+                db.run(&sql).await.map_err(|error| error.context(sql))?;
+            }
             run(db, &sql).await?;
             books.note_table(db, &wanted.name).await?;
         }

@@ -78,6 +78,10 @@ impl Dialect for PostgresDialect {
         TableName { schema: Some(schema.to_owned()), name: name.to_owned() }
     }
 
+    fn create_schema(&self, table: &TableName) -> Option<String> {
+        table.schema.as_deref().map(make_schema)
+    }
+
     fn bookkeeping(&self) -> Bookkeeping {
         let table = |name: &str| TableName {
             schema: Some(self.bookkeeping_schema.clone()),
@@ -91,13 +95,22 @@ impl Dialect for PostgresDialect {
         let create = vec![
             // Two runs that start at once would both make the schema, and one of them fail.
             format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
-            format!("CREATE SCHEMA IF NOT EXISTS {}", self.quote(&self.bookkeeping_schema)),
+            make_schema(&self.bookkeeping_schema),
             make(&checkpoints, CHECKPOINTS),
             make(&rejected, REJECTED),
             make(&tables, TABLES),
         ];
         Bookkeeping { checkpoints, rejected, tables, create }
     }
+}
+
+/// `CREATE SCHEMA IF NOT EXISTS` asks for the right to make it also where it is there.
+fn make_schema(name: &str) -> String {
+    let name = quote::name(name);
+    let text = quote::literal(&name);
+    format!(
+        "DO $do$ BEGIN IF to_regnamespace({text}) IS NULL THEN CREATE SCHEMA {name}; END IF; END $do$"
+    )
 }
 
 /// `dstream` in ASCII.
