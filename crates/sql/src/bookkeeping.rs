@@ -1,6 +1,8 @@
 //! The tables that make a run exactly-once: checkpoints and rejected rows, in the database itself,
 //! in the same transactions as the data. Each statement has each parameter once, in order.
 
+mod sql;
+
 use std::collections::BTreeMap;
 
 use dstream_sdk::{Claimed, CommitMark, Error, Json, Rejected, Result, SourceStates, tracing};
@@ -9,6 +11,10 @@ use serde_json::value::RawValue;
 use crate::database::Param::{Int, Text};
 use crate::dialect::Bookkeeping;
 use crate::{Database, Dialect, Param, TableName};
+
+use sql::{Sql, fill};
+
+const CANNOT_MAKE: &str = "cannot make the tables that keep the checkpoints; `check` says what is missing, `plan` the statements, for somebody who may";
 
 /// Whose rows they are.
 #[derive(Debug, Clone)]
@@ -35,99 +41,6 @@ pub(crate) struct Books {
     pub(crate) owner: Owner,
     pub(crate) tables: Bookkeeping,
     sql: Sql,
-}
-
-/// The statements. `{0}` and so on are parameters.
-#[derive(Debug, Clone)]
-struct Sql {
-    insert_row: String,
-    raise: String,
-    read_run: String,
-    read_epoch: String,
-    peek_epoch: String,
-    states: String,
-    forget_states: String,
-    save_state: String,
-    save_mark: String,
-    claim: String,
-    store_rejected: String,
-    rejected: String,
-    forget_rejected: String,
-    note_table: String,
-    noted: String,
-}
-
-const CANNOT_MAKE: &str = "cannot make the tables that keep the checkpoints; `check` says what is missing, `plan` the statements, for somebody who may";
-
-const KEY: [&str; 4] = ["task_id", "output", "input", "part"];
-
-impl Sql {
-    fn new(dialect: &impl Dialect, tables: &Bookkeeping) -> Self {
-        let fill = |sql: &str| fill(dialect, tables, sql);
-        let insert = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task) \
-                      VALUES ({1}, {2}, {3}, {4}, 0, {5})";
-        let save = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task, state, updated_at) \
-                    VALUES ({1}, {2}, {3}, {4}, 0, {5}, {6}, {now})";
-        let row = "task_id = {1} AND output = {2} AND input = {3} AND part = {4}";
-        let own = "task_id = {1} AND output = {2}";
-        Self {
-            insert_row: fill(insert) + &dialect.on_conflict(&KEY, &[]),
-            raise: fill(
-                "UPDATE {checkpoints} SET task = {1}, epoch = epoch + 1 \
-                 WHERE task_id = {2} AND output = {3} AND input = '' AND part = ''",
-            ),
-            read_run: fill(&format!(
-                "SELECT epoch, mark_epoch, mark_id FROM {{checkpoints}} WHERE {row}"
-            )),
-            read_epoch: fill(&format!(
-                "SELECT epoch, state FROM {{checkpoints}} WHERE {row}{{lock}}"
-            )),
-            peek_epoch: fill(&format!("SELECT epoch, state FROM {{checkpoints}} WHERE {row}")),
-            states: fill(&format!(
-                "SELECT input, part, state FROM {{checkpoints}} \
-                 WHERE {own} AND input <> '' AND state IS NOT NULL"
-            )),
-            forget_states: fill(&format!(
-                "UPDATE {{checkpoints}} SET state = NULL WHERE {own} AND input = {{3}}"
-            )),
-            save_state: fill(save) + &dialect.on_conflict(&KEY, &["task", "state", "updated_at"]),
-            save_mark: fill(
-                "UPDATE {checkpoints} SET mark_epoch = {1}, mark_id = {2}, updated_at = {now} \
-                 WHERE task_id = {3} AND output = {4} AND input = '' AND part = ''",
-            ),
-            claim: fill(
-                "UPDATE {checkpoints} SET epoch = {1} \
-                 WHERE task_id = {2} AND output = {3} AND input = {4} AND part = {5}",
-            ),
-            store_rejected: fill(
-                "INSERT INTO {rejected} (task_id, output, epoch, checkpoint, n, rejected) \
-                 VALUES ({1}, {2}, {3}, {4}, {5}, {6})",
-            ),
-            rejected: fill(&format!(
-                "SELECT rejected FROM {{rejected}} WHERE {own} ORDER BY epoch, checkpoint, n"
-            )),
-            forget_rejected: fill(&format!(
-                "DELETE FROM {{rejected}} WHERE {own} \
-                 AND (epoch < {{3}} OR (epoch = {{4}} AND checkpoint <= {{5}}))"
-            )),
-            note_table: fill("INSERT INTO {tables} (name, task_id, output) VALUES ({1}, {2}, {3})")
-                + &dialect.on_conflict(&["name"], &["task_id", "output"]),
-            noted: fill(&format!("SELECT name FROM {{tables}} WHERE {own} ORDER BY name")),
-        }
-    }
-}
-
-fn fill(dialect: &impl Dialect, tables: &Bookkeeping, sql: &str) -> String {
-    let mut sql = sql
-        .replace("{checkpoints}", &dialect.quote_table(&tables.checkpoints))
-        .replace("{rejected}", &dialect.quote_table(&tables.rejected))
-        .replace("{tables}", &dialect.quote_table(&tables.tables))
-        .replace("{lock}", dialect.for_update())
-        .replace("{now}", dialect.now());
-    for index in 1..=6 {
-        sql = sql.replace(&format!("{{{index}}}"), &dialect.placeholder(index));
-    }
-    sql
 }
 
 impl Books {

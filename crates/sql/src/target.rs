@@ -64,13 +64,17 @@ pub(crate) async fn ensure<D: Database>(
     wanted.columns.extend(extra_columns(settings));
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
-    db.known_types(&mut wanted).await?;
     let generated = there.as_ref().map_or_else(Vec::new, |t| t.generated.clone());
     let all: Option<Vec<_>> =
         there.as_ref().map(|t| t.columns.iter().chain(&t.generated).cloned().collect());
+    let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        db.known_types(&mut wanted).await?;
+        plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    }
     let mut ignored = Vec::new();
     let mut changed = true;
-    match evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve) {
+    match plan {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
         Plan::Create(sql) => {
             if let Some(sql) = dialect.create_schema(&wanted.name) {

@@ -9,7 +9,9 @@ use common::{Database, commit, finish};
 use dstream_testkit::serde_json::{Value, json};
 
 /// A type of a stream, the type of the column, values and how PostgreSQL shows them.
-fn types() -> Vec<(&'static str, &'static str, Vec<(Value, &'static str)>)> {
+type Case = (&'static str, &'static str, Vec<(Value, &'static str)>);
+
+fn types() -> Vec<Case> {
     vec![
         ("bool", "boolean", vec![(json!(true), "true"), (json!(false), "false")]),
         ("int16", "smallint", vec![(json!(-32768), "-32768")]),

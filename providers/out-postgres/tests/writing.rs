@@ -193,3 +193,49 @@ fn streams_go_to_the_schemas_that_their_names_say() {
     finish(host);
     assert_eq!(db.psql("SELECT a FROM dbo.orders"), "1");
 }
+
+/// A batch does not keep the order of tables and of rows; where that matters, it is taken apart.
+#[test]
+fn constraints_between_rows_and_tables_hold_in_the_order_of_the_changes() {
+    let db = Database::new();
+    db.psql(
+        "CREATE TABLE parent (id int PRIMARY KEY, place int UNIQUE); \
+         CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent); \
+         INSERT INTO parent VALUES (1, 1), (2, 2); INSERT INTO child VALUES (1, 1)",
+    );
+    let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
+    let mut send = |stream: &str, op: &str, data: Value| {
+        let line = json!({"data": data, "metadata": {"stream": stream, "op": op}});
+        host.send_json(&line).unwrap();
+    };
+    send("parent", "insert", json!({"id": 3, "place": 3}));
+    send("child", "insert", json!({"id": 3, "parent": 3}));
+    send("child", "delete", json!({"id": 1}));
+    send("parent", "delete", json!({"id": 1}));
+    // Two rows change places, by way of a third.
+    send("parent", "update", json!({"id": 2, "place": 9}));
+    send("parent", "update", json!({"id": 3, "place": 2}));
+    send("parent", "update", json!({"id": 2, "place": 3}));
+    let committed = commit(&mut host, 1);
+    assert_eq!(committed["@committed"], json!({"id": 1, "written": 7}));
+    finish(host);
+    assert_eq!(db.psql("SELECT * FROM parent ORDER BY id"), "2|3\n3|2");
+    assert_eq!(db.psql("SELECT * FROM child"), "3|3");
+}
+
+#[test]
+fn a_schema_that_changes_in_the_middle_of_a_batch_widens_the_table() {
+    let db = Database::new();
+    let (mut host, _) = db.start(&json!({"mode": "upsert"}));
+    schema(&mut host);
+    row(&mut host, "insert", &json!({"id": 1, "a": "x"}), &none());
+    let wider = json!({"@schema": {"stream": "s", "key": ["id"], "fields": [
+        {"name": "id", "type": "int64"}, {"name": "a", "type": "string"},
+        {"name": "b", "type": "string"}, {"name": "n", "type": "int32", "nullable": false}]}});
+    host.send_json(&wider).unwrap();
+    row(&mut host, "insert", &json!({"id": 2, "a": "y", "n": 2}), &none());
+    row(&mut host, "delete", &json!({"id": 1}), &none());
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 3);
+    finish(host);
+    assert_eq!(db.psql("SELECT id, n, pg_typeof(n) FROM s"), "2|2|integer");
+}

@@ -86,7 +86,9 @@ fn one_by_one(table: &mut Table, batch: &Batch<'_>) {
                 // does.
                 patch(table, batch, &old, row, batch.unchanged(unchanged));
             }
-            Change::Delete { key: gone, at } => delete(table, &key(batch, gone), text(batch.time(at))),
+            Change::Delete { key: gone, at } => {
+                delete(table, &key(batch, gone), text(batch.time(at)))
+            }
             Change::Clear { at } => clear(table, text(batch.time(at))),
         }
     }
