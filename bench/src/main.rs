@@ -9,12 +9,16 @@ use dstream_bench::{Size, cases, launch, report};
 
 type Case = (&'static str, fn(&Size) -> Vec<Row>);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 9] = [
     ("start", cases::footprint::start),
     ("relay", cases::relay::compare),
     ("slow-output", cases::footprint::slow_output),
     ("csv-jsonl", cases::csv::to_jsonl),
     ("csv-sqlite", cases::csv::to_sqlite),
+    ("csv-postgres", cases::postgres::csv_in),
+    ("postgres-table", cases::postgres::table_out),
+    ("postgres-log", cases::postgres::changes),
+    ("postgres-latency", cases::postgres::latency),
 ];
 
 fn main() -> ExitCode {
