@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dstream_servers::Postgres;
 
@@ -125,8 +125,7 @@ pub fn changes(size: &Size) -> Vec<Row> {
             let input = stream(&server, &slot());
             let folder =
                 project(&named("postgres", &input), &named("file", &[("path", quoted(&ours))]));
-            let last = format!("\"id\":{},", size.rows);
-            let run = launch::dstream_until(folder.path(), || ends_with(&partial(&ours), &last));
+            let run = launch::dstream(folder.path());
             assert_eq!(lines(&ours), size.rows, "lines in the file");
             run
         },
@@ -150,20 +149,14 @@ fn into_table(size: &Size, server: &Postgres, slot: &str) -> Row {
     let target = self::server();
     let output = [url(&target), ("mode", "\"upsert\"".into())];
     let folder = project(&named("postgres", &stream(server, slot)), &named("postgres", &output));
-    let begun = Instant::now();
-    let there = || {
-        std::thread::sleep(Duration::from_millis(20));
-        let last = format!("SELECT count(*) FROM changes WHERE id = {}", size.rows);
-        target.try_psql("postgres", &last).as_deref() == Ok("1")
-    };
-    let run = launch::dstream_until(folder.path(), there);
-    let rate = size.rows as f64 / begun.elapsed().as_secs_f64();
+    let run = launch::dstream(folder.path());
+    let rate = size.rows as f64 / run.wall.as_secs_f64();
     assert_eq!(target.psql("postgres", "SELECT count(*) FROM changes"), size.rows.to_string());
     Row {
         what: format!("log of {} inserts → PostgreSQL, upsert", size.rows),
-        ours: format!("{:.0} changes/s", rate),
+        ours: format!("{rate:.0} changes/s"),
         other: String::new(),
-        figure: format!("{:.0}/s", rate),
+        figure: format!("{rate:.0}/s"),
         bound: "≥ 60000/s".into(),
         holds: rate >= 60_000.0,
         note: memory(&run),
@@ -235,6 +228,7 @@ fn stream(server: &Postgres, slot: &str) -> Vec<(&'static str, String)> {
         ("slot", format!("\"{slot}\"")),
         ("publication", "\"bench\"".into()),
         ("snapshot", "\"never\"".into()),
+        ("until", "\"caught_up\"".into()),
         ("tables", "[\"public.changes\"]".into()),
     ]
 }
@@ -256,27 +250,6 @@ fn measure(command: &mut Command) -> launch::Run {
 fn lines(file: &Path) -> usize {
     let bytes = fs::read(file).unwrap_or_default();
     memchr::memchr_iter(b'\n', &bytes).count()
-}
-
-/// While it is written, a file has another name.
-fn partial(file: &Path) -> std::path::PathBuf {
-    let folder = file.parent().expect("a file stands in a folder");
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let entries = fs::read_dir(folder).expect("readable").flatten().map(|e| e.path());
-    let ours =
-        |p: &std::path::PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().contains(&name));
-    entries.filter(ours).find(|p| p != file).unwrap_or_else(|| file.to_path_buf())
-}
-
-/// Whether the last bytes of a file hold this text.
-fn ends_with(file: &Path, text: &str) -> bool {
-    use std::io::{Read, Seek, SeekFrom};
-    let Ok(mut file) = fs::File::open(file) else { return false };
-    let size = file.seek(SeekFrom::End(0)).unwrap_or(0);
-    let mut tail = Vec::new();
-    let _moved = file.seek(SeekFrom::Start(size.saturating_sub(400)));
-    let _read = file.read_to_end(&mut tail);
-    memchr::memmem::find(&tail, text.as_bytes()).is_some()
 }
 
 fn peak(runs: &[launch::Run], program: &str) -> f64 {
