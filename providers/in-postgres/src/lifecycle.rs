@@ -173,7 +173,7 @@ impl Infrastructure for PostgresInput {
         // A publication that is gone, or that never was ours: the slot of the default name is.
         let default = config.slot.is_none() && config.create && (ours || found.is_none());
         let mut report = LifecycleReport::ok();
-        let action = match slot::look(wire, &session.slot).await? {
+        let action = match slot::look_when_free(wire, &session.slot).await? {
             None => "absent",
             Some(slot) if slot.is_active() => {
                 slot.require(&session.server.database)?;

@@ -75,7 +75,7 @@ pub(crate) async fn plan(input: &mut PostgresInput, start: InputStart<State>) ->
         let text = format!("the publication {} has no tables", input.publication);
         return Err(Error::config("publication", text));
     }
-    let found = slot::look(wire, &input.slot).await?;
+    let found = slot::look_when_free(wire, &input.slot).await?;
     let mut again = false;
     let mut make_slot = false;
     let name = input.slot.clone();

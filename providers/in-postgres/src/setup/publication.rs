@@ -85,7 +85,7 @@ pub(crate) async fn plan(
             }
             Ok(Plan { exists: true, statements })
         }
-        Some(found) => {
+        Some(_) => {
             require_published(wire, name, &tables).await?;
             Ok(Plan { exists: true, statements: Vec::new() })
         }
@@ -183,7 +183,7 @@ fn require_identity(tables: &[TableInfo]) -> Result<()> {
 async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) -> Result<()> {
     let rows = wire
         .query(&format!(
-            "SELECT DISTINCT coalesce(r.relid, c.oid) FROM pg_publication_tables p \
+            "SELECT DISTINCT coalesce(r.relid::oid, c.oid) FROM pg_publication_tables p \
              JOIN pg_namespace n ON n.nspname = p.schemaname \
              JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename \
              LEFT JOIN LATERAL (SELECT pg_partition_ancestors(c.oid) AS relid) r ON true \

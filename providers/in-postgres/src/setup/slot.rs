@@ -1,10 +1,16 @@
 //! The replication slot: the server keeps the log for it until it is told that it may not.
 
+use std::time::{Duration, Instant};
+
 use dstream_postgres::{Wire, quote};
 use dstream_sdk::{Error, Result};
 
 use crate::catalog::text;
 use crate::lsn::Lsn;
+
+/// How long a slot may stay in use by a process that is gone.
+const FREE_WITHIN: Duration = Duration::from_secs(3);
+const FREE_LOOK: Duration = Duration::from_millis(50);
 
 /// A slot as the server has it.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +53,19 @@ pub(crate) async fn look(wire: &mut Wire, name: &str) -> Result<Option<Slot>> {
         kept_bytes: text(row, 7).parse().unwrap_or(0),
     };
     Ok(rows.first().map(slot))
+}
+
+/// The same, once nobody reads from it: the server needs a moment to notice that a process which was
+/// killed is gone.
+pub(crate) async fn look_when_free(wire: &mut Wire, name: &str) -> Result<Option<Slot>> {
+    let since = Instant::now();
+    loop {
+        let slot = look(wire, name).await?;
+        if !slot.as_ref().is_some_and(Slot::is_active) || since.elapsed() >= FREE_WITHIN {
+            return Ok(slot);
+        }
+        tokio::time::sleep(FREE_LOOK).await;
+    }
 }
 
 impl Slot {

@@ -91,9 +91,7 @@ impl Snapshot {
             if full {
                 return Ok(Next::More);
             }
-            if self.workers.iter().any(Worker::is_idle)
-                && !(self.keyed.is_empty() && self.keyless.is_empty())
-            {
+            if self.workers.iter().any(Worker::is_idle) && !self.keyed.is_empty() {
                 continue;
             }
             let wait = if batch.is_empty() { PATIENCE } else { Duration::ZERO };

@@ -8,10 +8,10 @@ use dstream_servers::Postgres;
 use dstream_testkit::FakeHost;
 use dstream_testkit::serde_json::{self, Value, json};
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_dstream-in-postgres");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_dstream-in-postgres");
 
 /// What logical replication needs, and room for many tests at once.
-pub const SETTINGS: [(&str, &str); 4] = [
+pub(crate) const SETTINGS: [(&str, &str); 4] = [
     ("wal_level", "logical"),
     ("max_replication_slots", "60"),
     ("max_wal_senders", "60"),
@@ -19,29 +19,29 @@ pub const SETTINGS: [(&str, &str); 4] = [
 ];
 
 /// The server that tests share which do not harm it.
-pub fn server() -> &'static Postgres {
+pub(crate) fn server() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::start(&SETTINGS))
 }
 
 /// A database of a test's own.
-pub struct Db {
-    pub name: &'static str,
-    pub server: &'static Postgres,
+pub(crate) struct Db {
+    pub(crate) name: &'static str,
+    pub(crate) server: &'static Postgres,
 }
 
 impl Db {
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         server().create_database(name);
         Self { name, server: server() }
     }
 
-    pub fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         self.server.psql(self.name, sql)
     }
 
     /// A config for tables, with more settings; it ends when it has caught up.
-    pub fn config(&self, tables: &[&str], more: Value) -> Value {
+    pub(crate) fn config(&self, tables: &[&str], more: Value) -> Value {
         let mut config = json!({
             "url": self.server.url(self.name), "tables": tables, "until": "caught_up",
         });
@@ -52,16 +52,16 @@ impl Db {
     }
 
     /// A run with this config; publication and slot are called after the database.
-    pub fn run(&self, config: &Value) -> Run {
+    pub(crate) fn run(&self, config: &Value) -> Run {
         self.resume(config, &BTreeMap::new())
     }
 
-    pub fn resume(&self, config: &Value, states: &BTreeMap<String, Value>) -> Run {
+    pub(crate) fn resume(&self, config: &Value, states: &BTreeMap<String, Value>) -> Run {
         Run::start(self.name, config, states)
     }
 
     /// A run to its end, everything committed.
-    pub fn read(&self, config: &Value, states: &BTreeMap<String, Value>) -> Run {
+    pub(crate) fn read(&self, config: &Value, states: &BTreeMap<String, Value>) -> Run {
         let mut run = self.resume(config, states);
         run.to_end();
         run
@@ -69,23 +69,23 @@ impl Db {
 }
 
 /// A run, and everything that it sent.
-pub struct Run {
-    pub host: FakeHost,
+pub(crate) struct Run {
+    pub(crate) host: FakeHost,
     /// Envelopes that a checkpoint covers.
-    pub rows: Vec<Value>,
+    pub(crate) rows: Vec<Value>,
     /// Those behind the last checkpoint.
-    pub open: Vec<Value>,
-    pub schemas: Vec<Value>,
-    pub states: BTreeMap<String, Value>,
-    pub progress: Vec<Value>,
-    pub error: Option<Value>,
-    pub ended: bool,
+    pub(crate) open: Vec<Value>,
+    pub(crate) schemas: Vec<Value>,
+    pub(crate) states: BTreeMap<String, Value>,
+    pub(crate) progress: Vec<Value>,
+    pub(crate) error: Option<Value>,
+    pub(crate) ended: bool,
     /// Whether checkpoints are told to be saved as they come.
-    pub commit: bool,
+    pub(crate) commit: bool,
     last: u64,
 }
 
-pub fn command(task: &str, command: &str, config: &Value) -> Value {
+pub(crate) fn command(task: &str, command: &str, config: &Value) -> Value {
     json!({
         "protocol": 2, "command": command, "role": "input", "task": task,
         "task_id": format!("id-of-{task}"), "name": "input", "config": config,
@@ -93,7 +93,7 @@ pub fn command(task: &str, command: &str, config: &Value) -> Value {
 }
 
 impl Run {
-    pub fn start(task: &str, config: &Value, states: &BTreeMap<String, Value>) -> Self {
+    pub(crate) fn start(task: &str, config: &Value, states: &BTreeMap<String, Value>) -> Self {
         let mut host = FakeHost::start(PROGRAM).unwrap().patience(Duration::from_secs(60));
         let mut line = command(task, "run", config);
         line["checkpoint"] = json!(states);
@@ -114,7 +114,7 @@ impl Run {
     }
 
     /// Takes one line; `false` at the end.
-    pub fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         let Some(line) = self.host.line().unwrap() else { return false };
         let mut value: Value =
             serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -152,7 +152,7 @@ impl Run {
     }
 
     /// Tells it that its newest checkpoint is saved.
-    pub fn save(&mut self) {
+    pub(crate) fn save(&mut self) {
         // It may be gone already.
         if self.last > 0 {
             self.host.send_json(&json!({"@committed": {"id": self.last}})).unwrap_or_default();
@@ -160,7 +160,7 @@ impl Run {
     }
 
     /// To the end of stdout.
-    pub fn to_end(&mut self) {
+    pub(crate) fn to_end(&mut self) {
         while self.take() {}
         assert!(self.error.is_none(), "{}", self.host.failure(format!("{:?}", self.error)));
         assert!(self.ended && self.open.is_empty(), "{}", self.host.failure("no clean end"));
@@ -168,7 +168,7 @@ impl Run {
     }
 
     /// The error that it ends with.
-    pub fn fails(&mut self) -> String {
+    pub(crate) fn fails(&mut self) -> String {
         while self.take() {}
         let error = self.error.take();
         let error = error.unwrap_or_else(|| panic!("{}", self.host.failure("it should fail")));
@@ -176,11 +176,11 @@ impl Run {
     }
 
     /// Reads until this many envelopes have come.
-    pub fn wait_for(&mut self, rows: usize) {
+    pub(crate) fn wait_for(&mut self, rows: usize) {
         self.wait_until(|run| run.rows.len() + run.open.len() >= rows);
     }
 
-    pub fn wait_until(&mut self, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&mut self, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !done(self) {
             let more = self.take();
@@ -191,12 +191,12 @@ impl Run {
     }
 
     /// `op` and `data` of each envelope.
-    pub fn changes(&self) -> Vec<Value> {
+    pub(crate) fn changes(&self) -> Vec<Value> {
         let short = |row: &Value| json!([row["metadata"]["op"], row["data"]]);
         self.rows.iter().map(short).collect()
     }
 
-    pub fn schema(&self, stream: &str) -> &Value {
+    pub(crate) fn schema(&self, stream: &str) -> &Value {
         self.schemas.iter().rfind(|schema| schema["stream"] == stream).unwrap()
     }
 }
@@ -204,10 +204,10 @@ impl Run {
 /// Applies envelopes as an append log that is replayed strictly: gap and overlap panic. Rows by
 /// stream and key.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Replay(pub BTreeMap<String, BTreeMap<String, Value>>);
+pub(crate) struct Replay(pub(crate) BTreeMap<String, BTreeMap<String, Value>>);
 
 impl Replay {
-    pub fn apply(&mut self, key: &str, envelopes: &[Value]) {
+    pub(crate) fn apply(&mut self, key: &str, envelopes: &[Value]) {
         for envelope in envelopes {
             let metadata = &envelope["metadata"];
             let rows = self.0.entry(metadata["stream"].as_str().unwrap().to_owned()).or_default();
@@ -234,13 +234,13 @@ impl Replay {
     }
 
     /// The rows of a stream, as the server's own row_to_json has them.
-    pub fn rows(&self, stream: &str) -> Vec<Value> {
+    pub(crate) fn rows(&self, stream: &str) -> Vec<Value> {
         self.0.get(stream).into_iter().flat_map(|rows| rows.values().cloned()).collect()
     }
 }
 
 /// The rows of a table by the server's own words, in the order that [`Replay::rows`] has.
-pub fn content(db: &Db, table: &str, key: &str) -> Vec<Value> {
+pub(crate) fn content(db: &Db, table: &str, key: &str) -> Vec<Value> {
     let text = db.sql(&format!("SELECT row_to_json(t) FROM {table} t"));
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let by_key: BTreeMap<String, Value> = rows.map(|row| (row[key].to_string(), row)).collect();
