@@ -43,6 +43,7 @@ pub(super) struct Worker {
     wire: Wire,
     encoding: String,
     job: Option<Job>,
+    failed: Option<dstream_postgres::Error>,
     /// The last row of a look, whose key the checkpoint holds.
     last: Vec<u8>,
     scratch: Vec<u8>,
@@ -60,8 +61,16 @@ impl Worker {
         .await?;
         wire.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         wire.query(&format!("SET TRANSACTION SNAPSHOT {}", quote::literal(snapshot))).await?;
-        let (encoding, job) = (encoding.to_owned(), None);
-        Ok(Self { wire, encoding, job, last: Vec::new(), scratch: Vec::new(), tail: Vec::new() })
+        let encoding = encoding.to_owned();
+        Ok(Self {
+            wire,
+            encoding,
+            job: None,
+            failed: None,
+            last: Vec::new(),
+            scratch: Vec::new(),
+            tail: Vec::new(),
+        })
     }
 
     /// Keeps the tables from being rewritten until everything is read: a rewritten table is empty
@@ -123,7 +132,6 @@ impl Worker {
             self.tail = copy::tail(point);
         }
         let mut rows = 0;
-        let mut failed = None;
         while !batch.is_full() || rows == 0 {
             match self.wire.buffered()? {
                 None => break,
@@ -136,10 +144,11 @@ impl Worker {
                         self.last.extend_from_slice(line);
                     }
                 }
-                Some(Message::Error(error)) => failed = Some(error),
+                // What belongs to it may come only with the next look.
+                Some(Message::Error(error)) => self.failed = Some((*error).into()),
                 Some(Message::ReadyForQuery) => {
                     self.job = None;
-                    return failed.map_or(Ok(Turn::Done(rows)), |error| Err((*error).into()));
+                    return self.failed.take().map_or(Ok(Turn::Done(rows)), Err);
                 }
                 Some(_) => {}
             }
