@@ -187,13 +187,13 @@ fn variables() {
 fn csv_to_postgres() {
     let server = dstream_servers::Postgres::start(&[]);
     let project = example("csv-to-postgres").env("DATABASE_URL", &server.url("postgres"));
-    project.dstream(&["plan", "orders"]).expect(0).says(&["CREATE TABLE", "exactly once"]);
+    project.dstream(&["plan", "orders"]).expect(0).says(&["CREATE TABLE", "exactly_once"]);
     assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
     run(&project, "orders");
     run(&project, "orders");
     let sql =
         "SELECT string_agg(id || ' ' || customer || ' ' || total, ', ' ORDER BY id) FROM orders";
     assert_eq!(server.psql("postgres", sql), "1 Ada 19.90, 2 Grace 6.50, 3 Ada 7.25");
-    project.dstream(&["destroy", "orders", "--yes"]).expect(0);
+    project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
     assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
 }
