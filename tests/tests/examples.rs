@@ -193,7 +193,7 @@ fn csv_to_postgres() {
     run(&project, "orders");
     let sql =
         "SELECT string_agg(id || ' ' || customer || ' ' || total, ', ' ORDER BY id) FROM orders";
-    assert_eq!(server.psql("postgres", sql), "1 Ada 19.90, 2 Grace 6.50, 3 Ada 7.25");
+    assert_eq!(server.psql("postgres", sql), "1 Ada 19.9, 2 Grace 6.5, 3 Ada 7.25");
     project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
     assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
 }
