@@ -75,7 +75,7 @@ impl Books {
         if self.missing(db).await?.is_empty() {
             return Ok(());
         }
-        for sql in &self.tables.create {
+        for sql in self.tables.prepare.iter().chain(&self.tables.create) {
             tracing::info!(sql, "making the bookkeeping");
             db.run(sql).await.map_err(|error| error.context(CANNOT_MAKE))?;
         }

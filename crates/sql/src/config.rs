@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{Database, Dialect, TableName};
 
-/// The config of a [`SqlOutput`](crate::SqlOutput).
+/// Which database, which tables, and how rows go in.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Config<S> {
     /// Which database.

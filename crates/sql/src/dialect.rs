@@ -88,8 +88,11 @@ pub struct Bookkeeping {
     pub rejected: TableName,
     /// `_dstream_tables`: name, task_id, output.
     pub tables: TableName,
-    /// The statements that make them, in order. Run again they change nothing.
-    pub create: Vec<String>,
+    /// What has to be done before, in the same transaction: a schema.
+    pub prepare: Vec<String>,
+    /// The statements that make them, in the order of [`all`](Self::all). Run again they change
+    /// nothing.
+    pub create: [String; 3],
 }
 
 impl Bookkeeping {

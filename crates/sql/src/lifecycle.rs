@@ -3,7 +3,7 @@
 use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
 
 use crate::bookkeeping::{Books, Owner};
-use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
+use crate::{Access, Bookkeeping, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
 
 impl<D: Database> Check for SqlOutput<D> {
     type Config = Config<D::Settings>;
@@ -27,15 +27,7 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         let mut report = database::<D>(&config, action);
         if let Some(db) = &mut db {
             let books = books(db, context);
-            let missing = books.missing(db).await?;
-            for table in books.tables.all() {
-                let action = if missing.contains(&table) { "create" } else { "none" };
-                report = report.with(Resource::new("table", table.to_string(), action));
-            }
-            if !missing.is_empty() {
-                let sql = books.tables.create.join(";\n") + ";";
-                report = report.with(Resource::new("bookkeeping", "", "create").detail(sql));
-            }
+            report = planned_bookkeeping(db, &books, report).await?;
         }
         Ok(report.with(planned_table(&config.tables, &mut db).await?))
     }
@@ -109,6 +101,30 @@ fn books<D: Database>(db: &D, context: &TaskContext) -> Books {
 fn database<D: Database>(config: &Config<D::Settings>, action: &str) -> LifecycleReport {
     let place = D::place(&config.database);
     LifecycleReport::ok().with(Resource::new("database", place, action))
+}
+
+/// The statements that `init` would run.
+async fn planned_bookkeeping<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    let missing = books.missing(db).await?;
+    let Bookkeeping { prepare, create, checkpoints, .. } = &books.tables;
+    if let (Some(schema), false, false) =
+        (&checkpoints.schema, missing.is_empty(), prepare.is_empty())
+    {
+        let sql = prepare.join(";\n");
+        report = report.with(Resource::new("schema", schema, "create").detail(sql));
+    }
+    for (table, sql) in books.tables.all().into_iter().zip(create) {
+        let resource = |action: &str| Resource::new("table", table.to_string(), action);
+        report = report.with(match missing.contains(&table) {
+            true => resource("create").detail(sql),
+            false => resource("none"),
+        });
+    }
+    Ok(report)
 }
 
 /// What a run would make. The columns come with the stream's schema, which is not known here.

@@ -102,6 +102,9 @@ pub(crate) async fn ensure<D: Database>(
     let is_ignored = |column: &Column| {
         ignored.iter().any(|name| dialect.fold_case(name) == dialect.fold_case(&column.name))
     };
+    if let Some(lost) = wanted.columns[data..].iter().find(|column| is_ignored(column)) {
+        return Err(needed(&wanted, lost));
+    }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
     wanted.columns.retain(|column| !is_ignored(column));
     finish(db, settings, wanted, written, ignored, &there).await
@@ -147,6 +150,17 @@ fn not_there(table: &Table, sql: &str) -> Error {
         format!(
             "the table `{}` is not there, and `create = false`: make it, or leave `create` out; a fitting one is: {sql}",
             table.name
+        ),
+    )
+}
+
+/// Left out, a soft delete would be a hard one, and the history would not say what happened.
+fn needed(table: &Table, column: &Column) -> Error {
+    Error::config(
+        "evolve",
+        format!(
+            "the table `{}` has no column `{}` to write, which `mode` and `delete` ask for: add it, or set `evolve` to \"add\"",
+            table.name, column.name
         ),
     )
 }

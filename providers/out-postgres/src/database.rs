@@ -33,6 +33,9 @@ pub(crate) struct Prepared {
     empty: String,
 }
 
+/// PostgreSQL cuts longer names off, and the next one with the same beginning would be the same.
+const MAX_NAME_BYTES: usize = 63;
+
 /// From here on COPY is faster than a set, though it takes two round trips.
 const WORTH_COPY: usize = 64;
 
@@ -112,6 +115,10 @@ impl Database for Postgres {
     }
 
     async fn known_types(&mut self, table: &mut Table) -> Result<()> {
+        let names = table.names().chain([table.name.name.as_str()]);
+        if let Some(long) = names.into_iter().find(|name| name.len() > MAX_NAME_BYTES) {
+            return Err(too_long(long));
+        }
         catalog::known_types(&mut self.session, &mut table.columns).await.map_err(fatal)
     }
 
@@ -173,6 +180,13 @@ async fn identity(session: &mut Session, settings: &Settings) -> Result<String> 
         }
         Err(error) => Err(fatal(error)),
     }
+}
+
+fn too_long(name: &str) -> Error {
+    Error::permanent(format!(
+        "the name `{name}` has {} bytes, and PostgreSQL takes {MAX_NAME_BYTES}: set `table`, or give the column a shorter name in a transform",
+        name.len()
+    ))
 }
 
 fn no_unique_index(dialect: &PostgresDialect, table: &Table) -> Error {

@@ -92,15 +92,14 @@ impl Dialect for PostgresDialect {
         let make = |name: &TableName, columns: &str| {
             format!("CREATE TABLE IF NOT EXISTS {} (\n  {columns}\n)", self.quote_table(name))
         };
-        let create = vec![
+        let prepare = vec![
             // Two runs that start at once would both make the schema, and one of them fail.
             format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
             make_schema(&self.bookkeeping_schema),
-            make(&checkpoints, CHECKPOINTS),
-            make(&rejected, REJECTED),
-            make(&tables, TABLES),
         ];
-        Bookkeeping { checkpoints, rejected, tables, create }
+        let create =
+            [make(&checkpoints, CHECKPOINTS), make(&rejected, REJECTED), make(&tables, TABLES)];
+        Bookkeeping { checkpoints, rejected, tables, prepare, create }
     }
 }
 

@@ -94,9 +94,11 @@ impl Sql<'_> {
         )
     }
 
-    /// Every row is gone.
+    /// Every row is gone. A table with checks that are still to come cannot be truncated, so they
+    /// come now.
     pub(crate) fn truncate(&self) -> String {
-        format!("TRUNCATE {}", self.table())
+        let table = self.table();
+        format!("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {table}; SET CONSTRAINTS ALL DEFERRED")
     }
 
     fn matching(&self, parameters: &[usize], key: &[usize]) -> String {

@@ -239,3 +239,56 @@ fn a_schema_that_changes_in_the_middle_of_a_batch_widens_the_table() {
     finish(host);
     assert_eq!(db.psql("SELECT id, n, pg_typeof(n) FROM s"), "2|2|integer");
 }
+
+#[test]
+fn a_table_without_the_columns_of_its_mode_is_refused_not_written_by_half() {
+    for (config, column) in [
+        (json!({"mode": "upsert", "key": ["id"], "delete": "soft"}), "_deleted_at"),
+        (json!({"mode": "history"}), "_op"),
+    ] {
+        let db = Database::new();
+        db.psql("CREATE TABLE s (id bigint PRIMARY KEY, a text)");
+        let mut config = config;
+        config["evolve"] = json!("ignore");
+        let (mut host, _) = db.start(&config);
+        row(&mut host, "insert", &json!({"id": 1, "a": "x"}), &none());
+        let error = commit(&mut host, 1);
+        let message = error["@error"]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("no column `{column}`")), "{message}");
+    }
+}
+
+#[test]
+fn a_name_that_would_be_cut_off_is_refused() {
+    let db = Database::new();
+    let (mut host, _) = db.start(&none());
+    let long = "x".repeat(64);
+    row(&mut host, "insert", &json!({ long: 1 }), &none());
+    let error = commit(&mut host, 1);
+    assert!(error["@error"]["message"].as_str().unwrap().contains("takes 63"), "{error}");
+}
+
+#[test]
+fn constraints_that_can_be_deferred_are_checked_at_the_commit() {
+    let db = Database::new();
+    db.psql(
+        "CREATE TABLE parent (id int PRIMARY KEY); \
+         CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent DEFERRABLE)",
+    );
+    let config = json!({"mode": "upsert", "key": ["id"]});
+    let send = |host: &mut FakeHost, stream: &str, op: &str, data: Value| {
+        let line = json!({"data": data, "metadata": {"stream": stream, "op": op}});
+        host.send_json(&line).unwrap();
+    };
+    let (mut host, _) = db.start(&config);
+    send(&mut host, "child", "insert", json!({"id": 1, "parent": 1}));
+    send(&mut host, "parent", "insert", json!({"id": 1}));
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 2);
+    send(&mut host, "child", "insert", json!({"id": 2, "parent": 1}));
+    send(&mut host, "child", "truncate", json!({}));
+    send(&mut host, "child", "insert", json!({"id": 3, "parent": 3}));
+    let error = commit(&mut host, 2);
+    let message = error["@error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("at the commit: PostgreSQL: insert or update"), "{message}");
+    assert_eq!(db.psql("SELECT id, parent FROM child"), "1|1");
+}

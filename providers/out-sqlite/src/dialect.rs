@@ -45,7 +45,8 @@ impl Dialect for SqliteDialect {
             checkpoints: self.table_name("_dstream_checkpoints"),
             rejected: self.table_name("_dstream_rejected"),
             tables: self.table_name("_dstream_tables"),
-            create: vec![
+            prepare: Vec::new(),
+            create: [
                 format!(
                     "CREATE TABLE IF NOT EXISTS _dstream_checkpoints (
   task_id TEXT NOT NULL, output TEXT NOT NULL, input TEXT NOT NULL, part TEXT NOT NULL,

@@ -73,7 +73,9 @@ pub(crate) async fn plan(
             let clause = clause(config, &tables)?;
             let comment = comment(config, task_id, &clause);
             let mut statements = Vec::new();
-            if found.comment != comment {
+            // A table that was dropped and made again has left it.
+            let missing = missing(wire, name, &tables).await?;
+            if found.comment != comment || !missing.is_empty() {
                 statements
                     .push(format!("ALTER PUBLICATION {} SET TABLE {clause}", quote::name(name)));
                 statements.push(format!(
@@ -179,8 +181,12 @@ fn require_identity(tables: &[TableInfo]) -> Result<()> {
     ))
 }
 
-/// A publication that is not ours has to hold what the config names.
-async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) -> Result<()> {
+/// Those of the tables that the publication does not have, itself or by its partitions.
+async fn missing<'t>(
+    wire: &mut Wire,
+    name: &str,
+    tables: &'t [TableInfo],
+) -> Result<Vec<&'t TableInfo>> {
     let rows = wire
         .query(&format!(
             "SELECT DISTINCT coalesce(r.relid::oid, c.oid) FROM pg_publication_tables p \
@@ -192,8 +198,15 @@ async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) ->
         ))
         .await?;
     let published: Vec<String> = rows.iter().map(|row| text(row, 0)).collect();
-    let missing: Vec<&TableInfo> =
-        tables.iter().filter(|t| !published.contains(&t.oid.to_string())).collect();
+    Ok(tables
+        .iter()
+        .filter(|t| !published.contains(&t.oid.to_string()) && !t.partitioned)
+        .collect())
+}
+
+/// A publication that is not ours has to hold what the config names.
+async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) -> Result<()> {
+    let missing = missing(wire, name, tables).await?;
     if missing.is_empty() {
         return Ok(());
     }

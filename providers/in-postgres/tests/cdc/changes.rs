@@ -232,3 +232,16 @@ fn a_table_that_is_added_later_is_read_first_and_then_followed() {
         assert_eq!(replay.rows(&format!("public.{table}")), content(&db, table, "id"), "{table}");
     }
 }
+
+#[test]
+fn a_table_that_was_dropped_and_made_again_is_published_again() {
+    let db = Db::new("remade");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)");
+    let config = db.config(&["t"], json!({}));
+    let first = db.read(&config, &Default::default());
+    db.sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, w text)");
+    let second = db.read(&config, &first.states);
+    db.sql("INSERT INTO t VALUES (2, 'x')");
+    let third = db.read(&config, &second.states);
+    assert_eq!(third.changes(), [json!(["insert", {"id": 2, "w": "x"}])]);
+}
