@@ -126,7 +126,7 @@ impl TableSettings {
             let message = "rows without a stream cannot be put into a table: set `table`";
             return Err(Error::config("table", message));
         }
-        let (schema, name) = stream.rsplit_once('.').unwrap_or(("", stream));
+        let (schema, name) = crate::table::split(stream);
         if schema.is_empty() && self.table.contains("{schema}") {
             let message =
                 format!("the stream `{stream}` has no {{schema}}: set `table` without it");

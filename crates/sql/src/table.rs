@@ -1,5 +1,6 @@
 //! A table as a stream's schema asks for it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use dstream_sdk::{Field, FieldType, StreamSchema};
@@ -19,9 +20,47 @@ impl fmt::Display for TableName {
     /// As [`Dialect::table_name`] reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.schema {
-            Some(schema) => write!(f, "{schema}.{}", self.name),
+            Some(schema) => write!(f, "{}.{}", quote(schema), quote(&self.name)),
             None => f.write_str(&self.name),
         }
+    }
+}
+
+impl TableName {
+    /// `schema.name`, as a person or a stream writes it; a part that holds a dot or a quote stands
+    /// in double quotes, its own doubled. Without a schema it is `default`.
+    pub fn parse(text: &str, default: &str) -> Self {
+        let (schema, name) = split(text);
+        let schema = if schema.is_empty() { default.to_owned() } else { unquote(schema) };
+        Self { schema: Some(schema), name: unquote(name) }
+    }
+}
+
+/// What stands before the last dot that is not in quotes, and behind it. As it is written.
+pub(crate) fn split(text: &str) -> (&str, &str) {
+    let mut quoted = false;
+    let mut dot = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'.' if !quoted => dot = Some(at),
+            _ => {}
+        }
+    }
+    // A quote that is never closed is part of the name.
+    let dot = if quoted { text.rfind('.') } else { dot };
+    dot.map_or(("", text), |at| (&text[..at], &text[at + 1..]))
+}
+
+fn unquote(part: &str) -> String {
+    let inside = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.map_or_else(|| part.to_owned(), |inside| inside.replace("\"\"", "\""))
+}
+
+fn quote(part: &str) -> Cow<'_, str> {
+    match part.contains(['.', '"']) {
+        true => Cow::Owned(format!("\"{}\"", part.replace('"', "\"\""))),
+        false => Cow::Borrowed(part),
     }
 }
 
@@ -99,4 +138,28 @@ fn define(dialect: &impl Dialect, column: &Column, in_key: bool) -> String {
     let kind = dialect.column_type(column);
     let space = if kind.is_empty() { "" } else { " " };
     format!("{}{space}{kind}{null}", dialect.quote(&column.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        for (text, schema, name) in [
+            ("orders", "public", "orders"),
+            ("sales.orders", "sales", "orders"),
+            (r#"sales."a.b""#, "sales", "a.b"),
+            (r#""my.schema"."say ""hi""""#, "my.schema", r#"say "hi""#),
+            (r#"a."b"#, "a", "\"b"),
+        ] {
+            let read = TableName::parse(text, "public");
+            assert_eq!(
+                (read.schema.as_deref(), read.name.as_str()),
+                (Some(schema), name),
+                "{text}"
+            );
+            assert_eq!(TableName::parse(&read.to_string(), "other"), read, "{text}");
+        }
+    }
 }

@@ -74,8 +74,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn table_name(&self, text: &str) -> TableName {
-        let (schema, name) = text.rsplit_once('.').unwrap_or((&self.schema, text));
-        TableName { schema: Some(schema.to_owned()), name: name.to_owned() }
+        TableName::parse(text, &self.schema)
     }
 
     fn create_schema(&self, table: &TableName) -> Option<String> {
