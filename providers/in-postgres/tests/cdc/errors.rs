@@ -83,7 +83,7 @@ fn a_slot_that_is_in_use_gone_or_ahead_is_named() {
     let message = db.resume(&config, &first.states).fails();
     says(&message, &["transient", "in use by process", "pg_terminate_backend"]);
     holder.host.send(r#"{"@stop":{}}"#).unwrap();
-    holder.to_end();
+    holder.finish();
 
     says(
         &db.resume(&config, &first.states).fails(),
@@ -112,7 +112,7 @@ fn a_lost_slot_is_named_with_the_way_out() {
     server.psql("postgres", "CREATE TABLE t (id int PRIMARY KEY, v text)");
     let config = json!({"url": server.url("postgres"), "tables": ["t"], "until": "caught_up"});
     let mut run = Run::start("lost", &config, &Default::default());
-    run.to_end();
+    run.finish();
     for _ in 0..4 {
         server.psql("postgres", "INSERT INTO t SELECT coalesce(max(id), 0) + n, repeat('x', 900) FROM t, generate_series(1, 20000) n GROUP BY n");
         server.psql("postgres", "DELETE FROM t");

@@ -63,7 +63,7 @@ impl Db {
     /// A run to its end, everything committed.
     pub(crate) fn read(&self, config: &Value, states: &BTreeMap<String, Value>) -> Run {
         let mut run = self.resume(config, states);
-        run.to_end();
+        run.finish();
         run
     }
 }
@@ -160,7 +160,7 @@ impl Run {
     }
 
     /// To the end of stdout.
-    pub(crate) fn to_end(&mut self) {
+    pub(crate) fn finish(&mut self) {
         while self.take() {}
         assert!(self.error.is_none(), "{}", self.host.failure(format!("{:?}", self.error)));
         assert!(self.ended && self.open.is_empty(), "{}", self.host.failure("no clean end"));
