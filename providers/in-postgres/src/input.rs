@@ -14,7 +14,7 @@ use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server::Server;
 use crate::setup::slot;
-use crate::snapshot::{Making, Snapshot};
+use crate::snapshot::{Making, Snapshot, Worker};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
 use crate::stream::{Feed, Replication, Stream};
@@ -163,6 +163,10 @@ impl PostgresInput {
             plan.state.lsn = made.point;
             plan.make_slot = false;
         }
+        let encoding = &self.server.encoding;
+        let mut first = Worker::connect(&self.target, encoding, &made.snapshot).await?;
+        first.hold(plan.to_read()).await?;
+        plan.look_again(first.wire(), &self.publication, self.server.version).await?;
         let catalog = self.catalog.as_mut().ok_or_else(busy)?;
         let tables = plan.readings(catalog, self.config.snapshot_parallelism).await?;
         batch.checkpoint(&State::Stream(plan.state.clone()))?;
@@ -176,8 +180,9 @@ impl PostgresInput {
             self.phase = self.stream(plan).await?;
             return Ok(Next::More);
         }
-        let (parallelism, encoding) = (self.config.snapshot_parallelism, &self.server.encoding);
-        let snapshot = Snapshot::begin(&self.target, encoding, &made, tables, parallelism).await?;
+        let parallelism = self.config.snapshot_parallelism;
+        let snapshot =
+            Snapshot::begin(&self.target, encoding, &made, first, tables, parallelism).await?;
         tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading the rows that are there");
         self.phase = Phase::Snapshot(Box::new(snapshot), plan);
         Ok(Next::More)

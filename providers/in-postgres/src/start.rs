@@ -34,6 +34,28 @@ impl Plan {
         !self.to_read.is_empty()
     }
 
+    /// The tables that are to be read.
+    pub(crate) fn to_read(&self) -> impl Iterator<Item = &TableInfo> {
+        self.to_read.iter().map(|(info, _)| info)
+    }
+
+    /// Looks at the tables again, on a connection that sees the snapshot: what was seen before it
+    /// was made may lack a column that its rows have.
+    pub(crate) async fn look_again(
+        &mut self,
+        wire: &mut Wire,
+        publication: &str,
+        version: u32,
+    ) -> Result<()> {
+        let now = catalog::published(wire, publication, version).await?;
+        for (info, _) in &mut self.to_read {
+            if let Some(seen) = now.iter().find(|seen| seen.oid == info.oid) {
+                *info = seen.clone();
+            }
+        }
+        Ok(())
+    }
+
     /// The tables as they are read, divided where they are new.
     pub(crate) async fn readings(
         &mut self,

@@ -21,7 +21,8 @@ use crate::state::State;
 
 pub(crate) use making::{Made, Making};
 pub(crate) use tables::{Reading, plan_lanes};
-use worker::{Job, Turn, Worker};
+pub(crate) use worker::Worker;
+use worker::{Job, Turn};
 
 /// How long a read waits for the server.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -43,11 +44,12 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// Imports the exported snapshot into as many connections as there is work for. The exported
-    /// one is not needed any more when this returns.
+    /// one is not needed any more when this returns. `first` has it already, and the locks.
     pub(crate) async fn begin(
         target: &Target,
         encoding: &str,
         made: &Made,
+        first: Worker,
         tables: Vec<Reading>,
         parallelism: usize,
     ) -> Result<Self> {
@@ -58,12 +60,9 @@ impl Snapshot {
         let (keyed, keyless): (Vec<Job>, Vec<Job>) =
             jobs.partition(|job| !tables[job.table].state.key.is_empty());
         let wanted = parallelism.min(keyed.len()).max(1);
-        let mut workers = Vec::with_capacity(wanted);
-        for _ in 0..wanted {
+        let mut workers = vec![first];
+        while workers.len() < wanted {
             workers.push(Worker::connect(target, encoding, &made.snapshot).await?);
-        }
-        if let Some(first) = workers.first_mut() {
-            first.hold(&tables).await?;
         }
         Ok(Self {
             point: made.point,

@@ -7,6 +7,7 @@ use dstream_sdk::{Batch, Error, Result};
 use super::copy;
 use super::statement;
 use super::tables::Reading;
+use crate::catalog::TableInfo;
 use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server;
@@ -39,7 +40,7 @@ impl Turn {
 }
 
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     wire: Wire,
     encoding: String,
     job: Option<Job>,
@@ -52,7 +53,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Connects, and sees what the snapshot sees.
-    pub(super) async fn connect(target: &Target, encoding: &str, snapshot: &str) -> Result<Self> {
+    pub(crate) async fn connect(target: &Target, encoding: &str, snapshot: &str) -> Result<Self> {
         let mut wire = server::connect(target).await?;
         // A policy that hides rows is an error, not a gap.
         wire.query(
@@ -75,12 +76,16 @@ impl Worker {
 
     /// Keeps the tables from being rewritten until everything is read: a rewritten table is empty
     /// for a snapshot that is older. One that was rewritten in the moment before is noticed.
-    pub(super) async fn hold(&mut self, tables: &[Reading]) -> Result<()> {
-        for reading in tables {
-            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", reading.info.sql());
-            self.wire.query(&lock).await.map_err(|e| explain::snapshot(e, &reading.info.sql()))?;
+    pub(crate) async fn hold(&mut self, tables: impl Iterator<Item = &TableInfo>) -> Result<()> {
+        let mut oids = Vec::new();
+        for table in tables {
+            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.sql());
+            self.wire.query(&lock).await.map_err(|e| explain::snapshot(e, &table.sql()))?;
+            oids.push(table.oid.to_string());
         }
-        let oids: Vec<String> = tables.iter().map(|reading| reading.info.oid.to_string()).collect();
+        if oids.is_empty() {
+            return Ok(());
+        }
         let rewritten = self
             .wire
             .query(&format!(
@@ -96,6 +101,11 @@ impl Worker {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// The connection, for questions about what the snapshot sees.
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
     }
 
     pub(super) fn is_idle(&self) -> bool {

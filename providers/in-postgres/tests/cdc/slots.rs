@@ -110,3 +110,51 @@ fn a_large_transaction_is_read_in_bounded_memory() {
     }
     assert_eq!(rows, 300_000);
 }
+
+/// A session that holds a transaction open, as long as the value lives.
+struct Open(std::process::Child);
+
+impl Open {
+    fn transaction(db: &Db) -> Self {
+        use std::io::Write;
+        let mut psql = db.server.tool("psql", db.name);
+        psql.args(["-X", "-q"]).stdin(std::process::Stdio::piped());
+        let mut child = psql.spawn().unwrap();
+        let stdin = child.stdin.as_mut().unwrap();
+        stdin.write_all(b"BEGIN; CREATE TABLE of_another (n int);\n").unwrap();
+        let begun = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+        while db.sql(begun) == "0" {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // The end of its stdin ends the session, and so the transaction.
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_column_that_comes_while_the_slot_is_made_is_read_with_the_rows_that_have_it() {
+    let db = Db::new("column_meanwhile");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    // The slot waits for the transactions that are open when it is begun.
+    let open = Open::transaction(&db);
+    let mut run = db.run(&db.config(&["public.t"], json!({})));
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event IS NOT NULL AND datname = current_database()";
+    while db.sql(waits) == "0" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    db.sql("ALTER TABLE t ADD COLUMN note text; INSERT INTO t VALUES (2, 'new')");
+    drop(open);
+    run.finish();
+    let row =
+        |id: i64| run.rows.iter().find(|row| row["data"]["id"] == id).unwrap()["data"].clone();
+    assert_eq!(row(1), json!({"id": 1, "note": null}));
+    assert_eq!(row(2), json!({"id": 2, "note": "new"}));
+    assert_eq!(run.rows.len(), 2, "{:?}", run.rows);
+}
