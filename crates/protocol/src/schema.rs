@@ -15,6 +15,10 @@ pub struct StreamSchema {
     pub key: Vec<String>,
     /// The columns, in order.
     pub fields: Vec<Field>,
+    /// Whose type names the `source_type`s are: `postgresql`, `mysql`, `sqlserver`. An output of the
+    /// same system can make a column of exactly that type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// The input that it comes from, added by the host where a task has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

@@ -136,7 +136,7 @@ fn schema() -> StreamSchema {
             column("value", FieldType::Uint64),
             column("timestamp", FieldType::Timestamptz),
         ],
-        from: None,
+        ..StreamSchema::default()
     }
 }
 

@@ -231,7 +231,7 @@ fn announce(
         stream: tail.stream.clone(),
         key: config.key.clone(),
         fields: columns.to_vec(),
-        from: None,
+        ..StreamSchema::default()
     })?;
     announced.insert(tail.stream.clone(), columns.to_vec());
     Ok(())

@@ -38,7 +38,7 @@ impl Discover for FileInput {
                 stream: tail.stream.clone(),
                 key: config.key.clone(),
                 fields,
-                from: None,
+                ..StreamSchema::default()
             };
             streams.entry(tail.stream).or_insert(schema);
         }

@@ -191,7 +191,7 @@ fn schema() -> StreamSchema {
         stream: "numbers".into(),
         key: vec!["n".into()],
         fields: vec![Field { nullable: false, ..Field::new("n", FieldType::Int64) }],
-        from: None,
+        ..StreamSchema::default()
     }
 }
 
@@ -219,7 +219,7 @@ fn orders(batch: &mut Batch<At>) -> Result<()> {
             field("placed", FieldType::Timestamptz, true, "datetimeoffset"),
             field("photo", FieldType::Bytes, true, "varbinary(max)"),
         ],
-        from: None,
+        ..StreamSchema::default()
     })?;
     ORDERS.iter().try_for_each(|line| batch.line(|buffer| buffer.extend(line.bytes())))
 }
