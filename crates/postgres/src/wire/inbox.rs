@@ -86,7 +86,7 @@ impl Inbox {
     fn whole(&self) -> Result<Option<usize>> {
         let here = &self.bytes[self.start..self.end];
         match length_at(here) {
-            Some(length) if length > LONGEST || length < HEADER => Err(Error::Lost(format!(
+            Some(length) if !(HEADER..=LONGEST).contains(&length) => Err(Error::Lost(format!(
                 "a message of {length} bytes cannot be: is it PostgreSQL?"
             ))),
             Some(length) if length <= here.len() => Ok(Some(length)),
