@@ -3,7 +3,7 @@
 //! One-byte charsets are converted by a table that the server itself gave, so that the result is
 //! what the server would print; those with more bytes by encoding_rs.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 
@@ -15,7 +15,7 @@ pub(crate) enum Charset {
     /// No text: bytes.
     Binary,
     /// One byte a character: what each of the 256 stands for.
-    Table(Rc<[String]>),
+    Table(Arc<[String]>),
     /// Several bytes a character, in an encoding of the WHATWG standard.
     Encoding(&'static Encoding),
     /// Four bytes a character, big-endian.
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(decode("gbk", &[0xc4, 0xe3, b'a']), "你a");
         assert_eq!(decode("sjis", &[0x82, 0xa0]), "あ");
         assert!(Charset::known("latin1").is_none());
-        let table: Rc<[String]> =
+        let table: Arc<[String]> =
             (0..=255_u8).map(|b| if b == 0x80 { "€".into() } else { char::from(b).into() }).collect();
         let latin1 = Charset::Table(table);
         let text = latin1.decode(&[b'a', 0x80, 0xe9], |t| String::from_utf8(t.to_vec()).unwrap());

@@ -1,7 +1,7 @@
 //! The server's charsets: which collation belongs to which, and the tables of the one-byte ones.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use dstream_mysql::error;
 use dstream_mysql::mysql_async::Conn;
@@ -66,6 +66,6 @@ async fn one_byte(conn: &mut Conn, name: &str) -> Option<Charset> {
     let bytes: String = (0..=255_u8).map(|byte| format!("{byte:02X}")).collect();
     let sql = format!("SELECT CONVERT(_{name} X'{bytes}' USING utf8mb4)");
     let text: String = conn.query_first(sql).await.ok()??;
-    let table: Rc<[String]> = text.chars().map(String::from).collect();
+    let table: Arc<[String]> = text.chars().map(String::from).collect();
     (table.len() == 256).then_some(Charset::Table(table))
 }

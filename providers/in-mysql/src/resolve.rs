@@ -106,7 +106,7 @@ fn wire_of(
     charsets: &Charsets,
 ) -> Result<Wire, String> {
     use code::*;
-    let int = |bytes| {
+    let int = |bytes| -> Result<Wire, String> {
         let unsigned = wire.unsigned.or(known.map(CatalogColumn::unsigned));
         let unsigned = unsigned.ok_or("whether it is unsigned is not known")?;
         Ok(Wire::Int { bytes, unsigned })
