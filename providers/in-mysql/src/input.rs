@@ -296,6 +296,13 @@ impl MysqlInput {
         let known = bytes > 0 && !commit.is_zero();
         let time = if known { now.saturating_sub(commit) } else { Duration::ZERO };
         let position = self.log.position().to_string();
+        tracing::debug!(
+            position,
+            until = ?self.until,
+            between = self.log.is_between(),
+            unread = ?self.handoff.unread(),
+            "following"
+        );
         if self.config.max_lag_bytes.is_some_and(|most| bytes > most) {
             tracing::warn!(bytes, position, "the input is far behind the log (max_lag_bytes)");
         }

@@ -161,7 +161,7 @@ impl Log {
                 let seconds = i64::from(header.timestamp());
                 self.query(&plain, end, seconds, handoff, batch).await?;
             }
-            code::ROTATE => self.rotate(body),
+            code::ROTATE => self.rotate(without_checksum(event)),
             // One for each compressed transaction; its events follow, without places of their own.
             40 => {
                 if let Some(transaction) = &mut self.transaction {
@@ -434,6 +434,22 @@ impl Log {
         let logs = crate::source::logs(self.conn(), &server).await?;
         Ok(crate::source::bytes_behind(&logs, &self.at))
     }
+}
+
+/// The first rotate event comes before the one that says whether events have checksums, so the
+/// driver leaves it there.
+fn without_checksum(event: &Event) -> &[u8] {
+    let (header, body) = (event.header(), event.data());
+    let Some((rest, checksum)) = body.split_last_chunk::<4>() else { return body };
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&header.timestamp().to_le_bytes());
+    crc.update(&[header.event_type_raw()]);
+    crc.update(&header.server_id().to_le_bytes());
+    crc.update(&header.event_size().to_le_bytes());
+    crc.update(&header.log_pos().to_le_bytes());
+    crc.update(&header.flags_raw().to_le_bytes());
+    crc.update(rest);
+    if crc.finalize().to_le_bytes() == *checksum { rest } else { body }
 }
 
 /// MariaDB compresses the statement only, behind the rest.

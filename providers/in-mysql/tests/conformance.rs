@@ -13,7 +13,7 @@ fn config(folder: &std::path::Path) -> Value {
     json!({
         "url": server.url(&name), "tables": ["t"], "follow": false, "snapshot_parallelism": 1,
         // Two runs of one test overlap for a moment.
-        "server_id": common::number(),
+        "server_id": common::number(), "heartbeat_interval": "1s",
     })
 }
 
