@@ -3,14 +3,11 @@
 /// Kinds of events. MariaDB's own begin at 160.
 pub(crate) mod event {
     pub(crate) const QUERY: u8 = 2;
-    pub(crate) const STOP: u8 = 3;
     pub(crate) const ROTATE: u8 = 4;
     pub(crate) const LOAD: [u8; 3] = [17, 18, 12];
-    pub(crate) const FORMAT_DESCRIPTION: u8 = 15;
     pub(crate) const XID: u8 = 16;
     pub(crate) const TABLE_MAP: u8 = 19;
     pub(crate) const INCIDENT: u8 = 26;
-    pub(crate) const HEARTBEAT: [u8; 2] = [27, 41];
     pub(crate) const GTID: u8 = 33;
     pub(crate) const ANONYMOUS_GTID: u8 = 34;
     pub(crate) const XA_PREPARE: u8 = 38;

@@ -157,11 +157,6 @@ impl TableMap {
         }
         Ok(())
     }
-
-    /// Whether the log names the columns (`binlog_row_metadata=FULL`).
-    pub(crate) fn is_named(&self) -> bool {
-        self.columns.iter().all(|column| column.name.is_some())
-    }
 }
 
 fn default_charsets(
@@ -235,7 +230,7 @@ mod tests {
         assert_eq!((a.meta16(), a.collation, a.nullable), (200, Some(45), true));
         assert_eq!((en.code, en.meta[0]), (code::ENUM, 1));
         assert_eq!(en.labels, Some(vec![b"x".to_vec(), b"y".to_vec()]));
-        assert!(map.is_named());
+        assert!(map.columns.iter().all(|column| column.name.is_some()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A server for all tests of a file, a database for each, and what a run sent.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
