@@ -50,10 +50,10 @@ fn torture(db: &str, tables: &[&str], key: &str, more: Value, changes: &(dyn Fn(
                 n += 1;
             }
         });
-        for round in 0..25_u64 {
+        for round in 0..12_u64 {
             let mut host = start(&config, &states);
             let mut part = Sent { states: states.clone(), ..Sent::default() };
-            let wanted = usize::try_from(300 + round * 137 % 2000).unwrap();
+            let wanted = usize::try_from(300 + round * 531 % 4000).unwrap();
             part.until(&mut host, |part| part.rows.len() >= wanted && part.committed > 0);
             host.kill();
             part.rows.truncate(part.committed);
@@ -103,7 +103,7 @@ fn texts_as_keys_are_ordered_as_both_sides_understand_it() {
     server().sql(
         &db,
         "CREATE TABLE t (k varchar(40) PRIMARY KEY, n int); INSERT INTO t SELECT CONCAT(CASE seq % 4 \
-         WHEN 0 THEN 'é' WHEN 1 THEN 'Z' WHEN 2 THEN 'a' ELSE '😀' END, seq), 0 FROM seq_1_to_8000",
+         WHEN 0 THEN 'é' WHEN 1 THEN 'Z' WHEN 2 THEN 'a' ELSE '😀' END, seq), 0 FROM seq_1_to_30000",
     );
     torture(&db, &["t"], "k", json!({"snapshot_parallelism": 1}), &|n| {
         let at = n * 131 % 8000;
@@ -119,9 +119,9 @@ fn both_ways_of_holding_the_server_still_give_an_exact_snapshot() {
     for lock in ["global", "tables"] {
         let db = database(&format!("locks_{lock}"));
         server().sql(&db, "CREATE TABLE t (id int PRIMARY KEY, n int)");
-        server().sql(&db, "INSERT INTO t SELECT seq, 0 FROM seq_1_to_8000");
+        server().sql(&db, "INSERT INTO t SELECT seq, 0 FROM seq_1_to_30000");
         torture(&db, &["t"], "id", json!({"snapshot_lock": lock}), &|n| {
-            format!("UPDATE t SET n = n + 1 WHERE id = {}; INSERT INTO t VALUES ({n} + 10000, 1)", n * 61 % 8000 + 1)
+            format!("UPDATE t SET n = n + 1 WHERE id = {}; INSERT INTO t VALUES ({n} + 40000, 1)", n * 61 % 8000 + 1)
         });
     }
 }
