@@ -68,6 +68,11 @@ impl FakeHost {
         self
     }
 
+    /// The provider's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a line.
     ///
     /// # Errors

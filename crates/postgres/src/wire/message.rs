@@ -32,6 +32,25 @@ pub enum Message<'a> {
     Other(u8),
 }
 
+impl<'a> Message<'a> {
+    /// The message that begins here, as [`take_buffered`](super::Wire::take_buffered) handed it
+    /// out, and how long it is; `None`: there is no whole one.
+    ///
+    /// # Errors
+    /// Where the bytes are no message.
+    #[inline]
+    pub fn first(bytes: &'a [u8]) -> Result<Option<(Self, usize)>> {
+        let Some(length) = bytes.get(1..HEADER).and_then(|l| l.try_into().ok()) else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(length) as usize + 1;
+        match bytes.get(..length) {
+            Some(message) if length >= HEADER => Ok(Some((read(message)?, length))),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Reads one whole message.
 #[inline]
 pub(super) fn read(bytes: &[u8]) -> Result<Message<'_>> {

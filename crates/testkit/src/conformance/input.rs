@@ -96,7 +96,14 @@ pub fn resuming_from_any_checkpoint_gives_exactly_the_rest(subject: &Subject) ->
 pub fn a_schema_stands_before_its_rows(subject: &Subject) -> Result {
     let all = whole(subject)?;
     let named: Vec<&Value> = schemas(&all.items).collect();
-    let states = all.checkpoints().first().map(|(_, _, states)| states.clone());
+    // From a run that saved nothing: a source that prunes on acknowledgement has the rest still.
+    let mut host = subject.ready(&json!({}))?;
+    let mut part = Recording::default();
+    while part.checkpoints().is_empty() && part.items.last() != Some(&Item::End) {
+        part.take(subject, &mut host)?;
+    }
+    host.kill();
+    let states = part.checkpoints().pop().map(|(_, _, states)| states);
     let resumed = resume(subject, states.unwrap_or_default())?;
     for run in [&all, &resumed] {
         for (at, item) in run.items.iter().enumerate() {

@@ -1,0 +1,253 @@
+//! The input: sets up, reads what is there, then follows the log.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dstream_cdc::Announced;
+use dstream_postgres::{Target, Wire, quote};
+use dstream_sdk::{
+    Batch, Cadence, Delivery, Error, InputProvider, InputStart, Next, Progress, Result,
+};
+
+use crate::config::{Config, Until};
+use crate::explain;
+use crate::lsn::Lsn;
+use crate::setup::server::Server;
+use crate::setup::slot;
+use crate::snapshot::{Making, Snapshot};
+use crate::start::{self, Plan};
+use crate::state::{State, StreamState};
+use crate::stream::{Feed, Replication, Stream};
+use crate::watch::Watch;
+
+/// Reads a database.
+pub(crate) struct PostgresInput {
+    pub(crate) config: Config,
+    pub(crate) target: Target,
+    pub(crate) server: Server,
+    pub(crate) publication: String,
+    pub(crate) slot: String,
+    /// For catalog queries.
+    pub(crate) catalog: Option<Wire>,
+    phase: Phase,
+    announced: Announced,
+    /// The newest place that the host has saved.
+    confirmed: Lsn,
+    watch: Watch,
+}
+
+enum Phase {
+    /// The slot whose snapshot is read is being made.
+    Making(Box<Making>, Plan),
+    Snapshot(Box<Snapshot>, Plan),
+    Stream(Box<Stream>),
+    /// Between two phases; an error ended it there.
+    Nothing,
+}
+
+impl InputProvider for PostgresInput {
+    type Config = Config;
+    type Checkpoint = State;
+
+    const DELIVERY: Delivery = Delivery { replayable: true, prunes_on_ack: true, ..Delivery::NONE };
+
+    /// A change is of no use to the output before its checkpoint: they come often.
+    const CADENCE: Cadence =
+        Cadence { lines: 10_000, bytes: 1 << 20, time: Duration::from_millis(5) };
+
+    async fn open(config: Config, start: InputStart<State>) -> Result<Self> {
+        config.check()?;
+        let target = config.connection.target()?;
+        let mut catalog = crate::setup::server::connect(&target).await?;
+        let server = Server::look(&mut catalog).await?;
+        server.require()?;
+        let (publication, slot) = config.names(&start.task, &start.name);
+        let mut input = Self {
+            watch: Watch::new(&config, &slot),
+            config,
+            target,
+            server,
+            publication,
+            slot,
+            catalog: Some(catalog),
+            phase: Phase::Nothing,
+            announced: Announced::default(),
+            confirmed: Lsn(0),
+        };
+        let plan = start::plan(&mut input, start).await?;
+        input.phase = input.begin(plan).await?;
+        Ok(input)
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.server.fingerprint())
+    }
+
+    async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
+        match std::mem::replace(&mut self.phase, Phase::Nothing) {
+            Phase::Making(making, plan) => self.make(making, plan, batch).await,
+            Phase::Snapshot(mut snapshot, plan) => {
+                let next = snapshot.read(&mut self.announced, batch).await?;
+                self.phase = match next {
+                    Next::End => self.passed(*snapshot, plan).await?,
+                    _ => Phase::Snapshot(snapshot, plan),
+                };
+                Ok(Next::More)
+            }
+            Phase::Stream(mut stream) => {
+                let read = stream.read(batch).await;
+                if read.is_ok() && stream.must_reread() && !batch.is_stopping() {
+                    self.phase = self.reread(*stream).await?;
+                    return Ok(Next::More);
+                }
+                self.watch.look(&mut stream).await;
+                self.phase = Phase::Stream(stream);
+                read
+            }
+            Phase::Nothing => Err(Error::permanent("the input was read after it had failed")),
+        }
+    }
+
+    async fn committed(&mut self, states: &BTreeMap<String, State>) -> Result<()> {
+        if let Some(State::Stream(state)) = states.get("") {
+            self.confirmed = self.confirmed.max(state.lsn);
+        }
+        if let Phase::Stream(stream) = &self.phase {
+            stream.confirm(self.confirmed);
+        }
+        Ok(())
+    }
+
+    async fn close(self) -> Result<()> {
+        if let Phase::Stream(stream) = self.phase {
+            stream.close();
+        }
+        Ok(())
+    }
+}
+
+impl PostgresInput {
+    /// Goes to the first phase that has something to do.
+    async fn begin(&mut self, plan: Plan) -> Result<Phase> {
+        if !plan.needs_snapshot() && !plan.make_slot {
+            return self.stream(plan).await;
+        }
+        // The slot's own snapshot where it is made now; else that of a second one, which the server
+        // forgets with the connection.
+        let temporary = !plan.make_slot;
+        let name = match temporary {
+            true => {
+                format!("{}_snapshot_{}", &self.slot[..self.slot.len().min(40)], std::process::id())
+            }
+            false => self.slot.clone(),
+        };
+        let failover = self.config.failover && !temporary;
+        let statement = slot::create_statement(&name, temporary, failover, self.server.version);
+        Ok(Phase::Making(Box::new(Making::begin(&self.target, &name, &statement).await?), plan))
+    }
+
+    async fn make(
+        &mut self,
+        mut making: Box<Making>,
+        mut plan: Plan,
+        batch: &mut Batch<State>,
+    ) -> Result<Next> {
+        if !making.look().await? {
+            let waiting_on = making.waiting_on();
+            batch.progress(Progress { waiting_on, ..Progress::default() });
+            self.phase = Phase::Making(making, plan);
+            return Ok(Next::More);
+        }
+        let made = making.made()?;
+        if plan.make_slot {
+            plan.state.lsn = made.point;
+            plan.make_slot = false;
+        }
+        let catalog = self.catalog.as_mut().ok_or_else(busy)?;
+        let tables = plan.readings(catalog, self.config.snapshot_parallelism).await?;
+        batch.checkpoint(&State::Stream(plan.state.clone()))?;
+        for (name, table) in &plan.handoff.0 {
+            batch.checkpoint_part(name, &State::Table(table.clone()))?;
+        }
+        for reading in &tables {
+            batch.checkpoint_part(reading.table.stream(), &State::Table(reading.state.clone()))?;
+        }
+        if tables.is_empty() {
+            self.phase = self.stream(plan).await?;
+            return Ok(Next::More);
+        }
+        let (parallelism, encoding) = (self.config.snapshot_parallelism, &self.server.encoding);
+        let snapshot = Snapshot::begin(&self.target, encoding, &made, tables, parallelism).await?;
+        tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading the rows that are there");
+        self.phase = Phase::Snapshot(Box::new(snapshot), plan);
+        Ok(Next::More)
+    }
+
+    /// The snapshot is read: the stream takes over.
+    async fn passed(&mut self, snapshot: Snapshot, mut plan: Plan) -> Result<Phase> {
+        for reading in snapshot.tables {
+            plan.handoff.0.insert(reading.table.schema.stream, reading.state);
+        }
+        tracing::info!("every row is read; following the log from {}", plan.state.lsn);
+        self.stream(plan).await
+    }
+
+    async fn stream(&mut self, plan: Plan) -> Result<Phase> {
+        let Plan { state, handoff, .. } = plan;
+        let mut catalog = match self.catalog.take() {
+            Some(catalog) => catalog,
+            None => crate::setup::server::connect(&self.target).await?,
+        };
+        let until = match self.config.until {
+            Until::Stopped => None,
+            Until::CaughtUp => Some(current_end(&mut catalog).await?),
+        };
+        let replication = Replication {
+            target: self.target.clone(),
+            statement: self.statement(&state),
+            start: state.lsn,
+            eager: until.is_some(),
+        };
+        let feed = Feed::start(replication)?;
+        feed.confirm(self.confirmed);
+        let announced = std::mem::take(&mut self.announced);
+        let heartbeat = *self.config.heartbeat_interval;
+        let stream = Stream::new(feed, catalog, state, handoff, announced, heartbeat, until);
+        Ok(Phase::Stream(Box::new(stream)))
+    }
+
+    /// A truncate fell between two parts of a table's snapshot: it is read again, in a new one.
+    async fn reread(&mut self, stream: Stream) -> Result<Phase> {
+        let (state, handoff, announced) = stream.into_tables();
+        self.announced = announced;
+        let mut catalog = crate::setup::server::connect(&self.target).await?;
+        let plan = start::reread(&mut catalog, self, state, handoff).await?;
+        self.catalog = Some(catalog);
+        self.begin(plan).await
+    }
+
+    fn statement(&self, state: &StreamState) -> String {
+        let publications = quote::literal(&quote::name(&self.publication));
+        let messages = if self.config.messages { ", messages 'true'" } else { "" };
+        format!(
+            "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {publications}{messages})",
+            quote::name(&self.slot),
+            state.lsn
+        )
+    }
+}
+
+/// Where the log ends now.
+async fn current_end(wire: &mut Wire) -> Result<Lsn> {
+    let rows = wire
+        .query(
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END",
+        )
+        .await?;
+    let text = rows.first().map(|row| crate::catalog::text(row, 0)).unwrap_or_default();
+    text.parse().map_err(|error: String| Error::permanent(error))
+}
+
+fn busy() -> Error {
+    explain::ended()
+}

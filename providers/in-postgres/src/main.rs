@@ -1,0 +1,27 @@
+//! Reads PostgreSQL by change data capture: what is there, then every change.
+
+mod catalog;
+mod config;
+mod explain;
+mod input;
+mod lifecycle;
+mod lsn;
+mod render;
+mod setup;
+mod snapshot;
+mod start;
+mod state;
+mod stream;
+mod table;
+mod types;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    dstream_sdk::input::<input::PostgresInput>(dstream_sdk::about!(
+        "Reads PostgreSQL by change data capture: what is there, then every change."
+    ))
+    .with_check()
+    .with_discover()
+    .with_infrastructure()
+    .main()
+}

@@ -1,0 +1,162 @@
+//! One connection that reads ranges in the snapshot.
+
+use dstream_cdc::Key;
+use dstream_postgres::{Message, Target, Wire, quote};
+use dstream_sdk::{Batch, Error, Result};
+
+use super::copy;
+use super::statement;
+use super::tables::Reading;
+use crate::explain;
+use crate::lsn::Lsn;
+use crate::setup::server;
+use crate::state::State;
+
+/// A range of a table, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) table: usize,
+    pub(super) lane: usize,
+}
+
+/// What one look at a connection brought.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Nothing,
+    /// So many rows, up to and with this key.
+    Rows(u64, Option<Key>),
+    /// So many rows, and the range is read.
+    Done(u64),
+}
+
+impl Turn {
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Rows(rows, _) | Self::Done(rows) => *rows,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    wire: Wire,
+    encoding: String,
+    job: Option<Job>,
+    failed: Option<dstream_postgres::Error>,
+    /// The last row of a look, whose key the checkpoint holds.
+    last: Vec<u8>,
+    scratch: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Worker {
+    /// Connects, and sees what the snapshot sees.
+    pub(super) async fn connect(target: &Target, encoding: &str, snapshot: &str) -> Result<Self> {
+        let mut wire = server::connect(target).await?;
+        // A policy that hides rows is an error, not a gap.
+        wire.query(
+            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off",
+        )
+        .await?;
+        wire.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        wire.query(&format!("SET TRANSACTION SNAPSHOT {}", quote::literal(snapshot))).await?;
+        let encoding = encoding.to_owned();
+        Ok(Self {
+            wire,
+            encoding,
+            job: None,
+            failed: None,
+            last: Vec::new(),
+            scratch: Vec::new(),
+            tail: Vec::new(),
+        })
+    }
+
+    /// Keeps the tables from being rewritten until everything is read: a rewritten table is empty
+    /// for a snapshot that is older. One that was rewritten in the moment before is noticed.
+    pub(super) async fn hold(&mut self, tables: &[Reading]) -> Result<()> {
+        for reading in tables {
+            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", reading.info.sql());
+            self.wire.query(&lock).await.map_err(|e| explain::snapshot(e, &reading.info.sql()))?;
+        }
+        let oids: Vec<String> = tables.iter().map(|reading| reading.info.oid.to_string()).collect();
+        let rewritten = self
+            .wire
+            .query(&format!(
+                "SELECT relname FROM pg_class WHERE oid IN ({}) AND relkind = 'r' \
+                   AND relfilenode <> pg_relation_filenode(oid)",
+                oids.join(", ")
+            ))
+            .await?;
+        match rewritten.first() {
+            Some(row) => Err(Error::transient(format!(
+                "the table {} was truncated or rewritten at the moment its snapshot was taken",
+                crate::catalog::text(row, 0)
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.job.is_none()
+    }
+
+    pub(super) fn job(&self) -> Option<Job> {
+        self.job
+    }
+
+    /// Asks for the rest of a range.
+    pub(super) async fn start(&mut self, job: Job, reading: &Reading) -> Result<()> {
+        let Some(lane) = reading.state.lanes.get(job.lane) else { return Ok(()) };
+        let sql = statement::copy(&reading.info, &reading.table, lane, &self.encoding);
+        tracing::debug!(sql, "reading");
+        self.wire.begin(&sql).await?;
+        self.job = Some(job);
+        Ok(())
+    }
+
+    pub(super) async fn fill(&mut self) -> dstream_postgres::Result<()> {
+        self.wire.fill().await
+    }
+
+    /// Takes rows that have come, until there are none or the batch is full.
+    pub(super) fn drain(
+        &mut self,
+        reading: &Reading,
+        point: Lsn,
+        batch: &mut Batch<State>,
+    ) -> dstream_postgres::Result<Turn> {
+        let table = &reading.table;
+        if self.tail.is_empty() {
+            self.tail = copy::tail(point);
+        }
+        let mut rows = 0;
+        while !batch.is_full() || rows == 0 {
+            match self.wire.buffered()? {
+                None => break,
+                Some(Message::CopyData(line)) => {
+                    rows += 1;
+                    let (tail, scratch) = (&self.tail, &mut self.scratch);
+                    batch.line(|out| copy::row(out, table, tail, line, scratch))?;
+                    if !table.key.is_empty() {
+                        self.last.clear();
+                        self.last.extend_from_slice(line);
+                    }
+                }
+                // What belongs to it may come only with the next look.
+                Some(Message::Error(error)) => self.failed = Some((*error).into()),
+                Some(Message::ReadyForQuery) => {
+                    self.job = None;
+                    return self.failed.take().map_or(Ok(Turn::Done(rows)), Err);
+                }
+                Some(_) => {}
+            }
+        }
+        if rows == 0 {
+            return Ok(Turn::Nothing);
+        }
+        let key = if table.key.is_empty() { None } else { copy::key(table, &self.last) };
+        Ok(Turn::Rows(rows, key))
+    }
+}

@@ -1,0 +1,160 @@
+//! One message of the stream becomes lines of the batch.
+
+use dstream_cdc::Verdict;
+use dstream_sdk::{Batch, Error, Result};
+
+use super::follow::Stream;
+use super::handoff::Came;
+use super::pgoutput::{Cell, Logical};
+use super::transaction::{Transaction, lone_message};
+use crate::lsn::Lsn;
+use crate::state::State;
+
+impl Stream {
+    /// Takes in one message of the plugin.
+    #[inline]
+    pub(super) async fn apply(&mut self, bytes: &[u8], batch: &mut Batch<State>) -> Result<()> {
+        let message = Logical::read(bytes).ok_or_else(|| unreadable(bytes))?;
+        match message {
+            Logical::Insert { relation, new } => self.change(relation, Came::Insert(new), batch),
+            Logical::Update { relation, old, new } => {
+                self.change(relation, Came::Update(old, new), batch)
+            }
+            Logical::Delete { relation, old } => self.change(relation, Came::Delete(old), batch),
+            Logical::Truncate { relations } => relations
+                .into_iter()
+                .try_for_each(|relation| self.change(relation, Came::Truncate, batch)),
+            Logical::Begin { commit, time, xid } => {
+                self.skipping = commit < self.state.lsn;
+                self.transaction = Some(Transaction::new(commit, time, xid));
+                self.committed_at = time;
+                Ok(())
+            }
+            Logical::Commit { end } => self.commit(end, batch),
+            Logical::Relation(relation) => {
+                let name = dstream_cdc::stream_name(relation.schema, relation.name);
+                self.note_new_table(&name);
+                let open = self.handoff.is_open(&name);
+                self.relations.describe(&mut self.catalog, &relation, open).await
+            }
+            Logical::Message { transactional, lsn, prefix, content } => {
+                self.message(transactional, lsn, prefix, content, batch)
+            }
+            Logical::Other => Ok(()),
+        }
+    }
+
+    /// One change of one table.
+    #[inline]
+    fn change(&mut self, oid: u32, came: Came<'_>, batch: &mut Batch<State>) -> Result<()> {
+        let Some(transaction) = &mut self.transaction else { return Err(out_of_order("a change")) };
+        transaction.changes += 1;
+        if self.skipping {
+            return Ok(());
+        }
+        let Some(known) = self.relations.get_mut(oid) else { return Err(out_of_order("a row")) };
+        let verdict = match known.handing_over {
+            false => Verdict::Apply,
+            true => self.handoff.judge(&known.table, transaction.commit, came)?,
+        };
+        if verdict == Verdict::Drop {
+            return Ok(());
+        }
+        if !known.announced {
+            self.announced.announce(&known.table.schema, batch)?;
+            known.announced = true;
+        }
+        let table = &known.table;
+        self.open_lines = true;
+        match (verdict, came) {
+            (Verdict::Insert, Came::Update(_, new)) => {
+                if new.cells().any(|cell| cell == Cell::Unchanged) {
+                    return Err(missing_value(table.stream()));
+                }
+                batch.line(|out| transaction.insert(out, table, new))
+            }
+            (Verdict::Delete, Came::Update(Some(old), _)) => {
+                batch.line(|out| transaction.delete(out, table, old))
+            }
+            (_, Came::Insert(new)) => batch.line(|out| transaction.insert(out, table, new)),
+            (_, Came::Update(old, new)) => {
+                batch.line(|out| transaction.update(out, table, old, new))
+            }
+            (_, Came::Delete(old)) => batch.line(|out| transaction.delete(out, table, old)),
+            (_, Came::Truncate) => {
+                if verdict == Verdict::Again {
+                    self.again.push(table.stream().to_owned());
+                }
+                batch.line(|out| transaction.truncate(out, table))
+            }
+        }
+    }
+
+    fn message(
+        &mut self,
+        transactional: bool,
+        lsn: Lsn,
+        prefix: &[u8],
+        content: &[u8],
+        batch: &mut Batch<State>,
+    ) -> Result<()> {
+        if let (true, Some(transaction)) = (transactional, &mut self.transaction) {
+            transaction.changes += 1;
+            if self.skipping {
+                return Ok(());
+            }
+            self.open_lines = true;
+            return batch.line(|out| transaction.message(out, prefix, content));
+        }
+        if lsn < self.state.lsn {
+            return Ok(());
+        }
+        batch.line(|out| lone_message(out, lsn, prefix, content))?;
+        self.state.lsn = Lsn(lsn.0 + 1);
+        self.offer(batch)
+    }
+
+    fn commit(&mut self, end: Lsn, batch: &mut Batch<State>) -> Result<()> {
+        self.transaction = None;
+        self.skipping = false;
+        self.open_lines = false;
+        for name in std::mem::take(&mut self.again) {
+            if let Some(state) = self.handoff.0.get_mut(&name) {
+                state.restart();
+                self.reread = true;
+            }
+        }
+        self.state.lsn = end.max(self.state.lsn);
+        self.offer(batch)
+    }
+
+    /// A table that nobody named when the run began.
+    fn note_new_table(&mut self, name: &str) {
+        if !self.handoff.0.contains_key(name) {
+            tracing::info!(
+                table = name,
+                "a table that came to the publication while the stream ran: its changes are read, not the rows that it had before"
+            );
+            self.handoff.0.insert(name.to_owned(), dstream_cdc::TableState::done());
+            self.unsaved.push(name.to_owned());
+        }
+    }
+}
+
+fn unreadable(bytes: &[u8]) -> Error {
+    let tag = bytes.first().map_or('?', |&b| char::from(b));
+    Error::permanent(format!("a message of the plugin pgoutput ({tag}) cannot be read"))
+}
+
+fn out_of_order(what: &str) -> Error {
+    Error::permanent(format!(
+        "{what} came before what it belongs to: the stream of pgoutput is out of order"
+    ))
+}
+
+fn missing_value(stream: &str) -> Error {
+    Error::permanent(format!(
+        "a row of {stream} got another key between two parts of the snapshot, and the log does not hold \
+         its large values; forget the task's checkpoint (`dstream state rm`) to read the tables again"
+    ))
+}

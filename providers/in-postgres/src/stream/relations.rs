@@ -1,0 +1,82 @@
+//! The tables that the stream has named so far, by their identity.
+
+use std::collections::HashMap;
+
+use dstream_postgres::Wire;
+use dstream_sdk::Result;
+
+use crate::catalog::{self, TableInfo};
+use crate::stream::pgoutput::Relation;
+use crate::table::{RawColumn, Table};
+
+/// Tables by identity.
+#[derive(Debug, Default)]
+pub(crate) struct Relations(HashMap<u32, Known>);
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) table: Table,
+    /// Its schema was announced since it was last described.
+    pub(crate) announced: bool,
+    /// It was not read to its end before the stream began, or the stream has not passed that.
+    pub(crate) handing_over: bool,
+}
+
+impl Relations {
+    #[inline]
+    pub(crate) fn get_mut(&mut self, oid: u32) -> Option<&mut Known> {
+        self.0.get_mut(&oid)
+    }
+
+    pub(crate) fn all(&mut self) -> impl Iterator<Item = &mut Known> {
+        self.0.values_mut()
+    }
+
+    /// Takes in a description. The catalog is newer than the place in the log, so names and types
+    /// come from the stream; of the catalog only what the stream does not say: what the types are,
+    /// which columns cannot be null, the order of the key's columns.
+    pub(crate) async fn describe(
+        &mut self,
+        wire: &mut Wire,
+        relation: &Relation<'_>,
+        handing_over: bool,
+    ) -> Result<()> {
+        let mut info = [TableInfo { oid: relation.oid, ..TableInfo::default() }];
+        catalog::describe(wire, &mut info).await?;
+        let [info] = info;
+        let column = |column: &crate::stream::pgoutput::RelationColumn<'_>| RawColumn {
+            name: column.name.to_owned(),
+            oid: column.oid,
+            typmod: column.typmod,
+            not_null: info.columns.iter().any(|c| c.name == column.name && c.not_null),
+        };
+        let columns: Vec<RawColumn> = relation.columns.iter().map(column).collect();
+        let table = Table::resolve(
+            wire,
+            relation.schema,
+            relation.name,
+            &columns,
+            &key(relation, &info.key),
+        )
+        .await?;
+        self.0.insert(relation.oid, Known { table, announced: false, handing_over });
+        Ok(())
+    }
+}
+
+/// The catalog's key where it is still the stream's, for its order; with the identity FULL, where
+/// the stream marks every column, it is the primary key.
+fn key(relation: &Relation<'_>, catalog: &[String]) -> Vec<String> {
+    let marked: Vec<&str> = relation.columns.iter().filter(|c| c.key).map(|c| c.name).collect();
+    let full = marked.len() == relation.columns.len();
+    let known = catalog.iter().all(|name| marked.contains(&name.as_str()));
+    if known && !catalog.is_empty() && (full || catalog.len() == marked.len()) {
+        return catalog.to_vec();
+    }
+    // Every column marked and no primary key: nothing identifies a row.
+    if full && catalog.is_empty() {
+        return Vec::new();
+    }
+    marked.into_iter().map(str::to_owned).collect()
+}

@@ -1,0 +1,12 @@
+//! The input against a real PostgreSQL.
+
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod changes;
+mod errors;
+mod kills;
+mod lifecycle;
+mod slots;
+mod support;
+mod types;

@@ -1,0 +1,112 @@
+//! The slot's place moves when, and only when, it may.
+
+use std::time::{Duration, Instant};
+
+use dstream_testkit::serde_json::json;
+
+use crate::support::{Db, Run};
+
+fn confirmed(db: &Db, slot: &str) -> u64 {
+    let sql = format!(
+        "SELECT (confirmed_flush_lsn - '0/0')::int8 FROM pg_replication_slots WHERE slot_name = '{slot}'"
+    );
+    db.sql(&sql).parse().unwrap()
+}
+
+/// Reads on until it holds, or ten seconds have passed.
+fn soon(run: &mut Run, holds: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    run.host.patience_mut(Duration::from_millis(100));
+    while Instant::now() < deadline {
+        if holds() {
+            return true;
+        }
+        // No line in time is no failure here.
+        if let Ok(Some(line)) = run.host.line() {
+            let value: dstream_testkit::serde_json::Value =
+                dstream_testkit::serde_json::from_str(&line).unwrap();
+            if let (true, Some(id)) = (run.commit, value["@checkpoint"]["id"].as_u64()) {
+                run.host.send_json(&json!({"@committed": {"id": id}})).unwrap();
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn the_slot_moves_only_after_the_host_has_saved() {
+    let db = Db::new("saved");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let slot = "dstream_saved_input";
+    let config = db.config(&["t"], json!({"until": "stopped", "heartbeat_interval": "100ms"}));
+    let mut run = db.run(&config);
+    run.commit = false;
+    run.wait_until(|run| run.states.contains_key("public.t"));
+    let before = confirmed(&db, slot);
+    db.sql("INSERT INTO t SELECT generate_series(1, 1000)");
+    run.wait_for(1000);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(confirmed(&db, slot), before, "nothing was saved");
+    run.wait_until(|run| run.open.is_empty());
+    run.save();
+    assert!(soon(&mut run, || confirmed(&db, slot) > before), "everything was saved");
+}
+
+#[test]
+fn an_idle_slot_moves_with_what_others_write() {
+    let db = Db::new("idle");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE elsewhere (v text)");
+    let config = db.config(&["t"], json!({"until": "stopped", "heartbeat_interval": "200ms"}));
+    let mut run = db.run(&config);
+    run.wait_until(|run| run.states.contains_key("public.t"));
+    db.sql("INSERT INTO elsewhere SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
+    let end: u64 = db.sql("SELECT (pg_current_wal_lsn() - '0/0')::int8").parse().unwrap();
+    assert!(soon(&mut run, || confirmed(&db, "dstream_idle_input") >= end));
+}
+
+#[test]
+fn a_server_that_stops_does_not_wait_for_us_and_the_run_ends_as_transient() {
+    let mut server = dstream_servers::Postgres::start(&crate::support::SETTINGS);
+    server.psql("postgres", "CREATE TABLE t (id int PRIMARY KEY)");
+    let config = json!({"url": server.url("postgres"), "tables": ["t"]});
+    let mut run = Run::start("stops", &config, &Default::default());
+    run.wait_until(|run| run.states.contains_key("public.t"));
+    server.psql("postgres", "INSERT INTO t VALUES (1)");
+    run.wait_for(1);
+    server.kill();
+    assert!(run.fails().starts_with("transient"), "{}", run.host.stderr());
+    server.restart(&[]);
+    server.psql("postgres", "INSERT INTO t VALUES (2)");
+    let mut again = Run::start("stops", &config, &run.states);
+    again.wait_for(1);
+    assert_eq!(again.open.iter().chain(&again.rows).next().unwrap()["data"], json!({"id": 2}));
+}
+
+#[test]
+fn a_large_transaction_is_read_in_bounded_memory() {
+    let db = Db::new("large");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, v text)");
+    let config = db.config(&["t"], json!({}));
+    let first = db.read(&config, &Default::default());
+    db.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 300000) n");
+    let mut run = db.resume(&config, &first.states);
+    let mut rows = 0;
+    loop {
+        // Not kept: the memory of the test is not what is measured.
+        let more = run.take();
+        rows += run.open.len();
+        run.open.clear();
+        run.rows.clear();
+        if !more {
+            break;
+        }
+        if rows == 250_000 {
+            let status =
+                std::fs::read_to_string(format!("/proc/{}/status", run.host.pid())).unwrap();
+            let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+            let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+            assert!(kib < 64 << 10, "{kib} KiB");
+        }
+    }
+    assert_eq!(rows, 300_000);
+}
