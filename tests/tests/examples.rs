@@ -8,12 +8,13 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 /// The examples that have a test below.
-const TESTED: [&str; 12] = [
+const TESTED: [&str; 13] = [
     "airports",
     "bash",
     "bash-v2",
     "console",
     "csv-to-jsonl",
+    "csv-to-postgres",
     "dead-letters",
     "fan-in",
     "fan-out",
@@ -180,4 +181,19 @@ fn variables() {
     assert_eq!(lines(&project, "out/report-test.jsonl").len(), 3);
     project.dstream(&["run", "report", "--var", "stage=production", "--var", "rows=5"]).expect(0);
     assert_eq!(lines(&project, "out/report-production.jsonl").len(), 5);
+}
+
+#[test]
+fn csv_to_postgres() {
+    let server = dstream_servers::Postgres::start(&[]);
+    let project = example("csv-to-postgres").env("DATABASE_URL", &server.url("postgres"));
+    project.dstream(&["plan", "orders"]).expect(0).says(&["CREATE TABLE", "exactly_once"]);
+    assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
+    run(&project, "orders");
+    run(&project, "orders");
+    let sql =
+        "SELECT string_agg(id || ' ' || customer || ' ' || total, ', ' ORDER BY id) FROM orders";
+    assert_eq!(server.psql("postgres", sql), "1 Ada 19.9, 2 Grace 6.5, 3 Ada 7.25");
+    project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
+    assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
 }

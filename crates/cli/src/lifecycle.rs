@@ -81,7 +81,8 @@ pub(crate) fn describe(answer: &LifecycleAnswer) -> Vec<String> {
     lines
 }
 
-/// A resource in one line: sign, kind, name, action, detail. One of another shape is shown as it is.
+/// A resource in one line: sign, kind, name, action, detail; a detail of several lines (a statement)
+/// stands whole below it. One of another shape is shown as it is.
 pub(crate) fn resource(value: &Value) -> String {
     let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let name = if field("name").is_empty() { field("id") } else { field("name") };
@@ -95,8 +96,15 @@ pub(crate) fn resource(value: &Value) -> String {
         _ => ' ',
     };
     let mut line = format!("{sign} {} {name}", field("type"));
-    for extra in [field("action"), field("detail")].iter().filter(|e| !e.is_empty()) {
+    let (detail, statement) = match field("detail") {
+        text if text.contains('\n') => ("", text),
+        text => (text, ""),
+    };
+    for extra in [field("action"), detail].iter().filter(|e| !e.is_empty()) {
         line.push_str(&format!("  {}", short(extra, MAX_DETAIL)));
+    }
+    for part in statement.lines() {
+        line.push_str(&format!("\n        {part}"));
     }
     line
 }
@@ -112,4 +120,21 @@ pub(crate) fn report_json(provider: &Provider, report: &LifecycleReport) -> Valu
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_shown_whole_and_a_long_detail_cut_short() {
+        let table = json!({"type": "table", "name": "t", "action": "create", "detail": "CREATE TABLE t (\n  a text\n)"});
+        assert_eq!(
+            resource(&table),
+            "+ table t  create\n        CREATE TABLE t (\n          a text\n        )"
+        );
+        let file =
+            json!({"type": "file", "name": "f", "action": "exists", "detail": "x".repeat(999)});
+        assert_eq!(resource(&file).chars().count(), "  file f  exists  ".len() + MAX_DETAIL);
+    }
 }

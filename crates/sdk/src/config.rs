@@ -46,7 +46,55 @@ pub fn read<T: DeserializeOwned + JsonSchema>(mut config: Value) -> Result<T> {
     unknown::refuse(&config, &schema)?;
     serde_path_to_error::deserialize(&config).map_err(|error| {
         let path = error.path().to_string();
-        let path = if path == "." { String::new() } else { path };
-        Error::config(path, error.into_inner().to_string())
+        let error = error.into_inner().to_string();
+        let path = if path == "." { culprit::<T>(&config, &error) } else { path };
+        Error::config(path, error)
     })
+}
+
+/// serde loses the path inside flattened parts: the setting without which the error is another one.
+/// Empty where there is none, as for a setting that is missing.
+fn culprit<T: DeserializeOwned>(config: &Value, error: &str) -> String {
+    let without = |key: &str| {
+        let mut rest = config.clone();
+        rest.as_object_mut()?.remove(key);
+        T::deserialize(rest).err().map(|other| other.to_string())
+    };
+    let keys = config.as_object().into_iter().flat_map(serde_json::Map::keys);
+    let mut guilty = keys.filter(|key| without(key).as_deref() != Some(error));
+    guilty.next().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    struct Inner {
+        /// A number.
+        #[serde(default)]
+        count: u32,
+        /// A time.
+        every: Option<TimeSpan>,
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    struct Outer {
+        name: String,
+        #[serde(flatten)]
+        inner: Inner,
+    }
+
+    #[test]
+    fn a_setting_of_a_flattened_part_is_named_in_its_error() {
+        let path = |config: Value| read::<Outer>(config).unwrap_err().path().unwrap().to_owned();
+        assert_eq!(path(json!({"name": "a", "count": "x"})), "count");
+        assert_eq!(path(json!({"every": "soon", "name": "a"})), "every");
+        assert_eq!(path(json!({"count": 1})), "");
+        let outer: Outer = read(json!({"name": "a", "count": 2, "every": "1s"})).unwrap();
+        assert_eq!((outer.name.as_str(), outer.inner.count), ("a", 2));
+        assert!(outer.inner.every.is_some());
+    }
 }

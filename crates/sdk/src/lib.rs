@@ -21,6 +21,7 @@
 //! - [`Check`], [`Discover`] and [`Infrastructure`] are optional; [`input()`], [`output()`] and
 //!   [`transform()`] register them and have `main()`.
 //! - [`Error`] says what failed and whether trying again can help; [`Context`] adds what was done.
+//! - [`row`] reads a row's columns where they stand, without a tree.
 //! - [`config`]: [`Secret`] is never printed, [`TimeSpan`] is `"5s"` or milliseconds.
 //!
 //! `docs/providers/authoring.md` is the guide; `dstream-testkit` has the conformance suite, which
@@ -40,6 +41,7 @@ mod entry;
 mod envelope_buf;
 mod envelopes;
 mod error;
+pub mod fail;
 mod input;
 mod lifecycle;
 mod line;
@@ -48,6 +50,7 @@ mod logging;
 mod output;
 mod panics;
 mod rejections;
+pub mod row;
 mod runs;
 mod session;
 mod signals;

@@ -1,7 +1,8 @@
 //! A row as a line of CSV, by RFC 4180.
 
+use dstream_sdk::row::Cell;
+
 use crate::config::{LineEnd, Settings};
-use crate::raw_row::text;
 
 /// How lines are written.
 #[derive(Debug, Clone)]
@@ -31,11 +32,14 @@ impl Style {
 
     /// One row of JSON values.
     #[inline]
-    pub(crate) fn write_row(&self, cells: &[Option<&str>], out: &mut Vec<u8>) {
+    pub(crate) fn write_row(&self, cells: &[Option<Cell<'_>>], out: &mut Vec<u8>) {
         let start = out.len();
         for (at, cell) in cells.iter().enumerate() {
             self.delimit(at, out);
-            self.write_value(cell.unwrap_or("null"), out);
+            match cell {
+                Some(cell) => self.write_value(*cell, out),
+                None => out.extend_from_slice(self.null.as_bytes()),
+            }
         }
         // A lone empty field would be an empty line, which readers skip.
         if out.len() == start {
@@ -52,9 +56,10 @@ impl Style {
     }
 
     #[inline]
-    fn write_value(&self, json: &str, out: &mut Vec<u8>) {
+    fn write_value(&self, cell: Cell<'_>, out: &mut Vec<u8>) {
+        let json = cell.json();
         match json.as_bytes().first() {
-            Some(b'"') => self.write_text(&text(json), out),
+            Some(b'"') => self.write_text(&cell.text(), out),
             Some(b'n') => out.extend_from_slice(self.null.as_bytes()),
             Some(b'{' | b'[') => self.write_text(json, out),
             _ => out.extend_from_slice(json.as_bytes()),
@@ -89,7 +94,8 @@ mod tests {
 
     fn line(null: &str, cells: &[Option<&str>]) -> String {
         let mut out = Vec::new();
-        style(null).write_row(cells, &mut out);
+        let cells: Vec<_> = cells.iter().map(|cell| cell.map(Cell::new)).collect();
+        style(null).write_row(&cells, &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dstream_sdk::{Context as _, Error, Result};
+use dstream_sdk::{Context as _, Error, Result, fail};
 
 use crate::config::{Existing, Settings};
-use crate::fail;
 use crate::journal::{Entry, Journal};
 use crate::part::Part;
 use crate::state::{FileState, State, part_name};

@@ -4,12 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use dstream_sdk::fail;
+use dstream_sdk::row::Columns;
 use sha2::{Digest, Sha256};
 
 use crate::config::Compression;
 use crate::encoder::Encoder;
-use crate::fail;
-use crate::raw_row::Columns;
 use crate::state::{FileState, Inode, part_name, sync_folder, with_suffix};
 
 /// Rows are gathered up to here before they go to the file.

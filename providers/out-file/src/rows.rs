@@ -1,12 +1,12 @@
 //! CSV rows: into a file that has their columns.
 
+use dstream_sdk::row::{Columns, NoObject};
 use dstream_sdk::{Envelope, Envelopes, Error, Result};
 
 use crate::config::NewColumns;
 use crate::csv::Style;
 use crate::output::{FileOutput, flush};
 use crate::part::Part;
-use crate::raw_row::{Columns, NoObject};
 
 impl FileOutput {
     /// CSV: the columns of the file's header, in their order.

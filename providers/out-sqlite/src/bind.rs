@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use dstream_protocol::FieldType;
+use dstream_sdk::FieldType;
+use dstream_sdk::row::Cell;
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-
-use crate::raw_row::Cell;
 
 /// Why a value cannot be written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +36,7 @@ pub(crate) fn value(
     kind: Option<FieldType>,
     cell: Cell<'_>,
 ) -> Result<ToSqlOutput<'_>, WrongValue> {
-    let json = cell.json;
+    let json = cell.json();
     let found = match json.as_bytes().first() {
         Some(b'n') => Some(ToSqlOutput::Borrowed(ValueRef::Null)),
         Some(b'"') => from_text(kind, cell.text()),

@@ -9,7 +9,7 @@ use dstream_sdk::Result;
 use dstream_sdk::tracing::{debug, warn};
 use rusqlite::Connection;
 
-use crate::config::Config;
+use crate::config::Settings;
 use crate::db::{self, fatal};
 
 /// The log is left alone below this, as SQLite would by itself.
@@ -36,13 +36,13 @@ enum Work {
 
 impl Checkpointer {
     /// Takes the place of SQLite's own checkpoints; `None` where there is no log.
-    pub(crate) fn new(config: &Config, connection: &mut Connection) -> Result<Option<Self>> {
+    pub(crate) fn new(settings: &Settings, connection: &mut Connection) -> Result<Option<Self>> {
         if !db::is_wal(connection).map_err(fatal)? {
             return Ok(None);
         }
         let page_bytes =
             connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(fatal)?;
-        let work = Work::Idle(db::open(config, false)?);
+        let work = Work::Idle(db::open(settings, false)?);
         let pages = Arc::new(AtomicU64::new(0));
         let count = pages.clone();
         let hook = move |_: &mut _, pages| {
@@ -123,12 +123,12 @@ mod tests {
 
     const ROW_BYTES: usize = 1 << 20;
 
-    fn config(folder: &tempfile::TempDir, mode: &str) -> Config {
+    fn config(folder: &tempfile::TempDir, mode: &str) -> Settings {
         let path = folder.path().join("a.db");
         serde_json::from_value(serde_json::json!({"path": path, "journal_mode": mode})).unwrap()
     }
 
-    fn open(config: &Config) -> (Option<Checkpointer>, Connection) {
+    fn open(config: &Settings) -> (Option<Checkpointer>, Connection) {
         let mut connection = db::open(config, true).unwrap();
         connection.execute_batch("CREATE TABLE t (x BLOB)").unwrap();
         (Checkpointer::new(config, &mut connection).unwrap(), connection)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dstream_sdk::{Error, ErrorKind, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use crate::config::{Config, JournalMode};
+use crate::config::{JournalMode, Settings};
 
 /// The size of a new database's pages: half the system calls of SQLite's default for many rows, and
 /// still little to write for a few.
@@ -16,22 +16,22 @@ const PAGE_BYTES: i64 = 8192;
 const CACHE_KIB: i64 = 12 << 10;
 
 /// Opens the database, and makes it where `create` says so.
-pub(crate) fn open(config: &Config, create: bool) -> Result<Connection> {
+pub(crate) fn open(settings: &Settings, create: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
-    let connection = Connection::open_with_flags(&config.path, flags)
-        .map_err(|e| Error::config("path", format!("cannot open `{}`: {e}", config.path)))?;
-    prepare(config, &connection)
-        .map_err(|e| fatal(e).context(format!("cannot open `{}`", config.path)))?;
+    let connection = Connection::open_with_flags(&settings.path, flags)
+        .map_err(|e| Error::config("path", format!("cannot open `{}`: {e}", settings.path)))?;
+    prepare(settings, &connection)
+        .map_err(|e| fatal(e).context(format!("cannot open `{}`", settings.path)))?;
     Ok(connection)
 }
 
 /// `synchronous = FULL`: a commit is on the disk when it returns, in either journal mode.
-fn prepare(config: &Config, connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from(config.busy_timeout))?;
+fn prepare(settings: &Settings, connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from(settings.busy_timeout))?;
     // Before the journal mode, which writes a new database's first page.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    let mode = match config.journal_mode {
+    let mode = match settings.journal_mode {
         JournalMode::Wal => "wal",
         JournalMode::Delete => "delete",
     };

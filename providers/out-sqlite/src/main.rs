@@ -1,25 +1,17 @@
 //! Writes an SQLite database, each row exactly once.
 
 mod bind;
-mod bookkeeping;
 mod changes;
 mod checkpointer;
 mod config;
+mod database;
 mod db;
-mod fail;
-mod lifecycle;
-mod output;
-mod raw_row;
+mod dialect;
+mod existing;
 mod row_statement;
-mod sql;
-mod sqlite;
-mod store;
-mod target;
-mod targets;
-mod writer;
 
 fn main() -> std::process::ExitCode {
-    dstream_sdk::output::<output::SqliteOutput>(dstream_sdk::about!(
+    dstream_sdk::output::<dstream_sql::SqlOutput<database::Sqlite>>(dstream_sdk::about!(
         "Writes an SQLite database, each row exactly once."
     ))
     .with_check()

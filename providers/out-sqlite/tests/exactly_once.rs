@@ -281,3 +281,83 @@ fn destroy_removes_what_the_task_made_and_nothing_else() {
     assert_eq!(left, "mine");
     assert_eq!(query::<i64>(folder.path(), "SELECT count(*) FROM mine"), 2);
 }
+
+#[test]
+fn a_soft_delete_keeps_the_row_and_says_since_when_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = json!({"mode": "upsert", "key": ["id"], "delete": "soft"});
+    let (mut host, _) = start(folder.path(), &config);
+    for id in 1..=3 {
+        row(&mut host, "insert", &json!({"id": id, "a": "x"}), &json!({}));
+    }
+    let at = json!({"ts": "2026-03-01T12:00:00Z"});
+    row(&mut host, "delete", &json!({"id": 1}), &at);
+    row(&mut host, "delete", &json!({"id": 2}), &at);
+    row(&mut host, "insert", &json!({"id": 2, "a": "again"}), &json!({}));
+    checkpoint(&mut host, 1, &json!(1));
+    assert_eq!(host.json().unwrap()["@committed"]["written"], 6);
+    row(&mut host, "truncate", &Value::Null, &json!({"ts": "2026-04-01T00:00:00Z"}));
+    checkpoint(&mut host, 2, &json!(2));
+    assert_eq!(host.json().unwrap()["@committed"]["written"], 1);
+    finish(host);
+    let sql = "SELECT group_concat(id || a || substr(_deleted_at, 6, 2), ' ') FROM (SELECT * FROM s ORDER BY id)";
+    assert_eq!(query::<String>(folder.path(), sql), "1x03 2again04 3x04");
+}
+
+#[test]
+fn the_history_has_every_change_with_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut host, _) = start(folder.path(), &json!({"mode": "history"}));
+    let about = |tx: u64| json!({"ts": "2026-03-01T12:00:00Z", "position": "0/1", "tx": tx});
+    row(&mut host, "insert", &json!({"id": 1, "a": "x"}), &about(7));
+    row(&mut host, "delete", &json!({"id": 1}), &about(8));
+    row(&mut host, "truncate", &Value::Null, &about(9));
+    checkpoint(&mut host, 1, &json!(1));
+    assert_eq!(host.json().unwrap()["@committed"]["written"], 3);
+    finish(host);
+    let sql = "SELECT group_concat(concat_ws('/', id, a, _op, _position, _tx, substr(_ts, 1, 4)), ' ') FROM s";
+    assert_eq!(
+        query::<String>(folder.path(), sql),
+        "1/x/insert/0/1/7/2026 1/delete/0/1/8/2026 truncate/0/1/9/2026"
+    );
+}
+
+/// As the first version made it.
+#[test]
+fn a_database_of_an_earlier_version_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Connection::open(folder.path().join("x.db")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE _dstream_checkpoints (
+           task_id TEXT NOT NULL, output TEXT NOT NULL, input TEXT NOT NULL, part TEXT NOT NULL,
+           epoch INTEGER NOT NULL, state TEXT, mark_epoch INTEGER, mark_id INTEGER,
+           task TEXT NOT NULL, updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+           PRIMARY KEY (task_id, output, input, part)) STRICT, WITHOUT ROWID;
+         CREATE TABLE _dstream_rejected (
+           task_id TEXT NOT NULL, output TEXT NOT NULL, epoch INTEGER NOT NULL, checkpoint INTEGER NOT NULL,
+           n INTEGER NOT NULL, rejected TEXT NOT NULL,
+           created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
+           PRIMARY KEY (task_id, output, epoch, checkpoint, n)) STRICT, WITHOUT ROWID;
+         CREATE TABLE _dstream_tables (
+           name TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, output TEXT NOT NULL,
+           created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))) STRICT;
+         CREATE TABLE s (id INTEGER NOT NULL, PRIMARY KEY (id)) STRICT;
+         INSERT INTO _dstream_tables (name, task_id, output) VALUES ('s', 'u-1', 'out');
+         INSERT INTO _dstream_checkpoints VALUES ('u-1', 'out', '', '', 4, NULL, 4, 17, 't', 'then');
+         INSERT INTO _dstream_checkpoints VALUES ('u-1', 'out', 'in', '', 0, '{\"at\":5}', NULL, NULL, 't', 'then');
+         INSERT INTO _dstream_rejected (task_id, output, epoch, checkpoint, n, rejected)
+           VALUES ('u-1', 'out', 4, 17, 0, '{\"error\":{\"kind\":\"permanent\",\"message\":\"m\"}}');",
+    )
+    .unwrap();
+    let (mut host, ready) = start(folder.path(), &json!({"mode": "upsert", "key": ["id"]}));
+    assert_eq!(ready["epoch"], 5);
+    assert_eq!(ready["previous"], json!({"epoch": 4, "id": 17}));
+    assert_eq!(ready["checkpoint"], json!({"in": {"": {"at": 5}}}));
+    assert_eq!(host.json().unwrap()["@rejected"]["error"]["message"], "m");
+    row(&mut host, "insert", &json!({"id": 1}), &json!({}));
+    checkpoint(&mut host, 1, &json!(6));
+    assert_eq!(host.json().unwrap()["@committed"]["written"], 1);
+    finish(host);
+    let sql = "SELECT state FROM _dstream_checkpoints WHERE input = 'in'";
+    assert_eq!(query::<String>(folder.path(), sql), "6");
+}

@@ -1,0 +1,95 @@
+//! The bookkeeping's statements. Each has each parameter once, in order.
+
+use crate::{Bookkeeping, Dialect};
+
+/// The statements, with the names of the tables and the parameters as the database has them.
+#[derive(Debug, Clone)]
+pub(super) struct Sql {
+    pub(super) insert_row: String,
+    pub(super) raise: String,
+    pub(super) read_run: String,
+    pub(super) read_epoch: String,
+    pub(super) peek_epoch: String,
+    pub(super) states: String,
+    pub(super) forget_states: String,
+    pub(super) save_state: String,
+    pub(super) save_mark: String,
+    pub(super) claim: String,
+    pub(super) store_rejected: String,
+    pub(super) rejected: String,
+    pub(super) forget_rejected: String,
+    pub(super) note_table: String,
+    pub(super) noted: String,
+}
+
+const KEY: [&str; 4] = ["task_id", "output", "input", "part"];
+
+impl Sql {
+    pub(super) fn new(dialect: &impl Dialect, tables: &Bookkeeping) -> Self {
+        let fill = |sql: &str| fill(dialect, tables, sql);
+        let insert = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task) \
+                      VALUES ({1}, {2}, {3}, {4}, 0, {5})";
+        let save = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task, state, updated_at) \
+                    VALUES ({1}, {2}, {3}, {4}, 0, {5}, {6}, {now})";
+        let row = "task_id = {1} AND output = {2} AND input = {3} AND part = {4}";
+        let own = "task_id = {1} AND output = {2}";
+        Self {
+            insert_row: fill(insert) + &dialect.on_conflict(&KEY, &[]),
+            raise: fill(
+                "UPDATE {checkpoints} SET task = {1}, epoch = epoch + 1 \
+                 WHERE task_id = {2} AND output = {3} AND input = '' AND part = ''",
+            ),
+            read_run: fill(&format!(
+                "SELECT epoch, mark_epoch, mark_id FROM {{checkpoints}} WHERE {row}"
+            )),
+            read_epoch: fill(&format!(
+                "SELECT epoch, state FROM {{checkpoints}} WHERE {row}{{lock}}"
+            )),
+            peek_epoch: fill(&format!("SELECT epoch, state FROM {{checkpoints}} WHERE {row}")),
+            states: fill(&format!(
+                "SELECT input, part, state FROM {{checkpoints}} \
+                 WHERE {own} AND input <> '' AND state IS NOT NULL"
+            )),
+            forget_states: fill(&format!(
+                "UPDATE {{checkpoints}} SET state = NULL WHERE {own} AND input = {{3}}"
+            )),
+            save_state: fill(save) + &dialect.on_conflict(&KEY, &["task", "state", "updated_at"]),
+            save_mark: fill(
+                "UPDATE {checkpoints} SET mark_epoch = {1}, mark_id = {2}, updated_at = {now} \
+                 WHERE task_id = {3} AND output = {4} AND input = '' AND part = ''",
+            ),
+            claim: fill(
+                "UPDATE {checkpoints} SET epoch = {1} \
+                 WHERE task_id = {2} AND output = {3} AND input = {4} AND part = {5}",
+            ),
+            store_rejected: fill(
+                "INSERT INTO {rejected} (task_id, output, epoch, checkpoint, n, rejected) \
+                 VALUES ({1}, {2}, {3}, {4}, {5}, {6})",
+            ),
+            rejected: fill(&format!(
+                "SELECT rejected FROM {{rejected}} WHERE {own} ORDER BY epoch, checkpoint, n"
+            )),
+            forget_rejected: fill(&format!(
+                "DELETE FROM {{rejected}} WHERE {own} \
+                 AND (epoch < {{3}} OR (epoch = {{4}} AND checkpoint <= {{5}}))"
+            )),
+            note_table: fill("INSERT INTO {tables} (name, task_id, output) VALUES ({1}, {2}, {3})")
+                + &dialect.on_conflict(&["name"], &["task_id", "output"]),
+            noted: fill(&format!("SELECT name FROM {{tables}} WHERE {own} ORDER BY name")),
+        }
+    }
+}
+
+/// `{1}` and so on are parameters, `{checkpoints}` and so on the tables.
+pub(super) fn fill(dialect: &impl Dialect, tables: &Bookkeeping, sql: &str) -> String {
+    let mut sql = sql
+        .replace("{checkpoints}", &dialect.quote_table(&tables.checkpoints))
+        .replace("{rejected}", &dialect.quote_table(&tables.rejected))
+        .replace("{tables}", &dialect.quote_table(&tables.tables))
+        .replace("{lock}", dialect.for_update())
+        .replace("{now}", dialect.now());
+    for index in 1..=6 {
+        sql = sql.replace(&format!("{{{index}}}"), &dialect.placeholder(index));
+    }
+    sql
+}

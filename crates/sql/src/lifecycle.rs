@@ -1,0 +1,216 @@
+//! check, plan, init, status and destroy.
+
+use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
+
+use crate::bookkeeping::{Books, Owner};
+use crate::{Access, Bookkeeping, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
+
+impl<D: Database> Check for SqlOutput<D> {
+    type Config = Config<D::Settings>;
+
+    async fn check(config: Self::Config, _: &TaskContext) -> Result<String> {
+        config.check::<D>()?;
+        match D::connect(&config.database, Access::Look).await? {
+            Some(mut db) => db.about().await,
+            None => Ok(format!("{} is not there yet and will be made", D::place(&config.database))),
+        }
+    }
+}
+
+impl<D: Database> Infrastructure for SqlOutput<D> {
+    type Config = Config<D::Settings>;
+
+    async fn plan(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
+        config.check::<D>()?;
+        let mut db = D::connect(&config.database, Access::Look).await?;
+        let action = if db.is_some() { "none" } else { "create" };
+        let mut report = database::<D>(&config, action);
+        if let Some(db) = &mut db {
+            let books = books(db, context);
+            report = planned_bookkeeping(db, &books, report).await?;
+        }
+        Ok(report.with(planned_table(&config.tables, &mut db).await?))
+    }
+
+    async fn init(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
+        config.check::<D>()?;
+        let there = D::connect(&config.database, Access::Look).await?.is_some();
+        let Some(mut db) = D::connect(&config.database, Access::Change).await? else {
+            return Ok(database::<D>(&config, "absent"));
+        };
+        let mut report = database::<D>(&config, if there { "exists" } else { "created" });
+        let books = books(&db, context);
+        let missing: Vec<_> = books.missing(&mut db).await?.into_iter().cloned().collect();
+        db.begin().await?;
+        books.create(&mut db).await?;
+        db.commit().await?;
+        for table in books.tables.all() {
+            let action = if missing.contains(table) { "created" } else { "exists" };
+            report = report.with(Resource::new("table", table.to_string(), action));
+        }
+        Ok(report)
+    }
+
+    async fn status(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
+        config.check::<D>()?;
+        let Some(mut db) = D::connect(&config.database, Access::Look).await? else {
+            return Ok(database::<D>(&config, "absent"));
+        };
+        let books = books(&db, context);
+        let report = database::<D>(&config, "exists");
+        if !books.missing(&mut db).await?.is_empty() {
+            return Ok(report);
+        }
+        let report = tables(&mut db, &books, report).await?;
+        progress(&mut db, &books, report).await
+    }
+
+    async fn destroy(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
+        config.check::<D>()?;
+        if D::connect(&config.database, Access::Look).await?.is_none() {
+            return Ok(database::<D>(&config, "absent"));
+        }
+        let Some(mut db) = D::connect(&config.database, Access::Change).await? else {
+            return Ok(database::<D>(&config, "absent"));
+        };
+        let mut report = LifecycleReport::ok();
+        let books = books(&db, context);
+        if !books.missing(&mut db).await?.is_empty() {
+            return Ok(report);
+        }
+        db.begin().await?;
+        for table in books.noted(&mut db).await? {
+            drop_table(&mut db, &table).await?;
+            report = report.with(Resource::new("table", table.to_string(), "deleted"));
+        }
+        books.forget(&mut db).await?;
+        for table in remove_bookkeeping(&mut db, &books).await? {
+            report = report.with(Resource::new("table", table.to_string(), "deleted"));
+        }
+        db.commit().await?;
+        report.message = Some(format!("{} itself is left", D::place(&config.database)));
+        Ok(report)
+    }
+}
+
+fn books<D: Database>(db: &D, context: &TaskContext) -> Books {
+    let owner = Owner::new(&context.task_id, &context.task, &context.name);
+    Books::new(db.dialect(), owner)
+}
+
+fn database<D: Database>(config: &Config<D::Settings>, action: &str) -> LifecycleReport {
+    let place = D::place(&config.database);
+    LifecycleReport::ok().with(Resource::new("database", place, action))
+}
+
+/// The statements that `init` would run.
+async fn planned_bookkeeping<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    let missing = books.missing(db).await?;
+    let Bookkeeping { prepare, create, checkpoints, .. } = &books.tables;
+    if let (Some(schema), false, false) =
+        (&checkpoints.schema, missing.is_empty(), prepare.is_empty())
+    {
+        let sql = prepare.join(";\n");
+        report = report.with(Resource::new("schema", schema, "create").detail(sql));
+    }
+    for (table, sql) in books.tables.all().into_iter().zip(create) {
+        let resource = |action: &str| Resource::new("table", table.to_string(), action);
+        report = report.with(match missing.contains(&table) {
+            true => resource("create").detail(sql),
+            false => resource("none"),
+        });
+    }
+    Ok(report)
+}
+
+/// What a run would make. The columns come with the stream's schema, which is not known here.
+async fn planned_table<D: Database>(
+    settings: &TableSettings,
+    db: &mut Option<D>,
+) -> Result<Resource> {
+    let detail = "made and widened by the run, from the schema of the stream";
+    let Some(name) = settings.fixed_table() else {
+        let name = format!("one for each stream: {}", settings.table);
+        return Ok(Resource::new("table", name, "create").detail(detail));
+    };
+    let Some(db) = db else { return Ok(Resource::new("table", name, "create").detail(detail)) };
+    let table = db.dialect().table_name(name);
+    let there = db.existing(&table).await?.is_some();
+    let resource = |action: &str| Resource::new("table", table.to_string(), action);
+    Ok(if there { resource("none") } else { resource("create").detail(detail) })
+}
+
+/// The tables that the task has made.
+async fn tables<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    for table in books.noted(db).await? {
+        let resource = if db.existing(&table).await?.is_some() {
+            let rows = count(db, &table).await?;
+            Resource::new("table", table.to_string(), "exists").detail(format!("{rows} rows"))
+        } else {
+            Resource::new("table", table.to_string(), "absent")
+        };
+        report = report.with(resource);
+    }
+    Ok(report)
+}
+
+/// How far the runs have come.
+async fn progress<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    if let Some(row) = books.run_row(db).await? {
+        let text = |at: usize| row.get(at).cloned().flatten();
+        let last = match (text(1), text(2)) {
+            (Some(epoch), Some(id)) => format!(", last commit {id} of epoch {epoch}"),
+            _ => String::new(),
+        };
+        let detail = format!("epoch {}{last}", text(0).unwrap_or_default());
+        report = report.with(Resource::new("run", &books.owner.task, "exists").detail(detail));
+    }
+    for (input, parts) in books.states(db).await? {
+        for (part, state) in parts {
+            let name = if part.is_empty() { input.clone() } else { format!("{input}/{part}") };
+            report = report.with(Resource::new("checkpoint", name, "exists").detail(state.get()));
+        }
+    }
+    let rejected = books.rejected(db).await?.len();
+    if rejected > 0 {
+        let detail = format!("{rejected} that the host has not confirmed");
+        report = report.with(Resource::new("dead letters", "", "exists").detail(detail));
+    }
+    Ok(report)
+}
+
+/// The bookkeeping goes when no task uses it any more.
+async fn remove_bookkeeping<D: Database>(db: &mut D, books: &Books) -> Result<Vec<TableName>> {
+    for table in books.tables.all() {
+        if count(db, table).await? != "0" {
+            return Ok(Vec::new());
+        }
+    }
+    for table in books.tables.all() {
+        drop_table(db, table).await?;
+    }
+    Ok(books.tables.all().into_iter().cloned().collect())
+}
+
+async fn drop_table<D: Database>(db: &mut D, table: &TableName) -> Result<()> {
+    let sql = format!("DROP TABLE IF EXISTS {}", db.dialect().quote_table(table));
+    db.run(&sql).await
+}
+
+async fn count<D: Database>(db: &mut D, table: &TableName) -> Result<String> {
+    let sql = format!("SELECT count(*) FROM {}", db.dialect().quote_table(table));
+    let rows = db.query(&sql, &[]).await?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}

@@ -1,0 +1,148 @@
+//! The database as a run sees it: one transaction a commit, fenced by the epoch.
+
+use dstream_sdk::{
+    Claim, Claimed, Commit, CommitMark, Error, ErrorKind, Json, OutputStart, PartitionStates,
+    Rejected, Result, fail,
+};
+
+use crate::bookkeeping::{Books, Claims, Owner};
+use crate::{Access, Database};
+
+/// The connection, and whether a transaction is open on it.
+pub(crate) struct Store<D: Database> {
+    pub(crate) db: D,
+    pub(crate) books: Books,
+    pub(crate) claimed: Claimed,
+    settings: D::Settings,
+    claims: Claims,
+    in_transaction: bool,
+    /// There may be dead letters to forget.
+    holds_rejected: bool,
+}
+
+impl<D: Database> Store<D> {
+    /// Opens the database and takes it over from every older run. Dead letters up to what the host
+    /// has saved are forgotten, and checkpoints that a person has set replace those that are stored.
+    pub(crate) async fn open(settings: D::Settings, start: &OutputStart) -> Result<Self> {
+        let owner = Owner::new(&start.task_id, &start.task, &start.name);
+        let Some(mut db) = D::connect(&settings, Access::Run).await? else {
+            return Err(Error::permanent("the database could not be made"));
+        };
+        let books = Books::new(db.dialect(), owner);
+        db.begin().await?;
+        books.create(&mut db).await?;
+        if let Some(mark) = start.confirmed {
+            books.forget_rejected(&mut db, mark).await?;
+        }
+        // The epoch first: it waits for what an older run still has open.
+        let claimed = books.open(&mut db).await?;
+        books.adopt(&mut db, &start.adopt).await?;
+        let claimed = Claimed { checkpoint: books.states(&mut db).await?, ..claimed };
+        db.commit().await?;
+        Ok(Self {
+            db,
+            books,
+            claimed,
+            settings,
+            claims: Claims::new(),
+            in_transaction: false,
+            holds_rejected: true,
+        })
+    }
+
+    /// Opens the transaction that the next commit ends; fenced when another run has taken over.
+    /// It holds on to the epoch's row, so nobody can take over before it ends.
+    pub(crate) async fn begin(&mut self) -> Result<()> {
+        if self.in_transaction {
+            return Ok(());
+        }
+        self.db.begin().await?;
+        self.in_transaction = true;
+        // Under leases each partition has its own epoch: several runs write side by side.
+        if self.claims.is_empty() {
+            return self.check_run().await;
+        }
+        for ((input, part), epoch) in &self.claims {
+            self.books.check_epoch(&mut self.db, (input, part), *epoch).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_run(&mut self) -> Result<()> {
+        self.books.check_epoch(&mut self.db, ("", ""), self.claimed.epoch).await
+    }
+
+    /// Ends the transaction: data, states, mark and dead letters as one.
+    pub(crate) async fn commit(&mut self, commit: &Commit) -> Result<()> {
+        self.begin().await?;
+        let unclaimed = |(input, parts): (&String, &PartitionStates)| {
+            parts.keys().any(|part| !self.claims.contains_key(&(input.clone(), part.clone())))
+        };
+        if !self.claims.is_empty() && commit.states.iter().any(unclaimed) {
+            self.check_run().await?;
+        }
+        let mark = self.mark(commit.id);
+        self.books.save(&mut self.db, &commit.states, &commit.rejected, mark).await?;
+        self.holds_rejected |= !commit.rejected.is_empty();
+        fail::point("before_commit");
+        self.db.commit().await?;
+        fail::point("after_commit");
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    fn mark(&self, id: u64) -> CommitMark {
+        CommitMark { epoch: self.claimed.epoch, id }
+    }
+
+    /// Dead letters that the host may not have yet.
+    pub(crate) async fn unconfirmed(&mut self) -> Result<Vec<Rejected>> {
+        let rejected = self.books.rejected(&mut self.db).await?;
+        self.holds_rejected = !rejected.is_empty();
+        Ok(rejected)
+    }
+
+    /// The host has them up to here.
+    pub(crate) async fn confirmed(&mut self, id: u64) -> Result<()> {
+        if !self.holds_rejected {
+            return Ok(());
+        }
+        let mark = self.mark(id);
+        self.books.forget_rejected(&mut self.db, mark).await?;
+        self.holds_rejected = !self.books.rejected(&mut self.db).await?.is_empty();
+        Ok(())
+    }
+
+    /// A partition under a lease's epoch. Inside an open transaction it is durable with that one;
+    /// should that one be lost, so is the run that claimed.
+    pub(crate) async fn claim(&mut self, claim: &Claim, input: &str) -> Result<Option<Json>> {
+        let alone = !self.in_transaction;
+        if alone {
+            self.db.begin().await?;
+        }
+        let state = self.books.claim(&mut self.db, (input, &claim.part), claim.epoch).await;
+        match &state {
+            _ if !alone => {}
+            Ok(_) => self.db.commit().await?,
+            Err(_) => self.db.rollback().await?,
+        }
+        let state = state?;
+        self.claims.insert((input.to_owned(), claim.part.clone()), claim.epoch);
+        Ok(state)
+    }
+
+    /// What an error comes from. A run that was overtaken may lose its connection, or wait for the
+    /// locks of its successor: tried again, it would take over in its turn, and the two would fight.
+    pub(crate) async fn explain(&mut self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Transient || !self.claims.is_empty() {
+            return error;
+        }
+        let Ok(Some(mut db)) = D::connect(&self.settings, Access::Look).await else {
+            return error;
+        };
+        match self.books.peek_epoch(&mut db, self.claimed.epoch).await {
+            Err(fenced) if fenced.kind() == ErrorKind::Fenced => fenced.context(error),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A table that rows can be written to: made or widened, in the open transaction.
+
+use dstream_sdk::row::Columns;
+use dstream_sdk::{Error, FieldType, Result, tracing};
+
+use crate::bookkeeping::Books;
+use crate::collect::extra_columns;
+use crate::config::TableSettings;
+use crate::evolve::{self, Plan};
+use crate::{Column, Database, Dialect, Existing, Table};
+
+/// A table that rows can be written to.
+#[derive(Debug)]
+pub struct Target<T> {
+    /// The table, with the columns that are written, in the order of a row's cells.
+    pub table: Table,
+    /// Where the key's columns stand among them.
+    pub key_at: Vec<usize>,
+    /// Where `_deleted_at` stands, where deletes are soft.
+    pub deleted_at: Option<usize>,
+    /// What the database keeps for it.
+    pub own: T,
+    /// The columns that come out of the rows' data: all but the last few.
+    pub(crate) columns: Columns,
+    pub(crate) key_columns: Columns,
+    /// Columns that rows have and that are not written.
+    pub(crate) ignored: Vec<String>,
+}
+
+impl<T> Target<T> {
+    /// The table with columns that a row has brought.
+    pub(crate) fn with(&self, names: &[String]) -> Table {
+        let mut table = self.data_table();
+        table.columns.extend(names.iter().map(|name| Column::new(name, None)));
+        table
+    }
+
+    /// Without the columns that do not come out of the data.
+    fn data_table(&self) -> Table {
+        let mut table = self.table.clone();
+        table.columns.truncate(self.columns.names().len());
+        table
+    }
+
+    /// The name of a column.
+    pub fn name(&self, column: usize) -> &str {
+        self.table.columns.get(column).map_or("", |column| &column.name)
+    }
+
+    /// The stream's type of a column.
+    pub fn kind(&self, column: usize) -> Option<FieldType> {
+        self.table.columns.get(column)?.kind
+    }
+}
+
+/// Makes the table fit `wanted`, which has the data's columns.
+pub(crate) async fn ensure<D: Database>(
+    db: &mut D,
+    books: &Books,
+    settings: &TableSettings,
+    mut wanted: Table,
+) -> Result<Target<D::Target>> {
+    let data = wanted.columns.len();
+    wanted.columns.extend(extra_columns(settings));
+    let mut there = db.existing(&wanted.name).await?;
+    let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
+    let generated = there.as_ref().map_or_else(Vec::new, |t| t.generated.clone());
+    let all: Option<Vec<_>> =
+        there.as_ref().map(|t| t.columns.iter().chain(&t.generated).cloned().collect());
+    let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        db.known_types(&mut wanted).await?;
+        plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    }
+    let mut ignored = Vec::new();
+    let mut changed = true;
+    match plan {
+        Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
+        Plan::Create(sql) => {
+            if let Some(sql) = dialect.create_schema(&wanted.name) {
+                db.run(&sql).await.map_err(|error| error.context(sql))?;
+            }
+            run(db, &sql).await?;
+            books.note_table(db, &wanted.name).await?;
+        }
+        Plan::Add(columns) => {
+            for (_, sql) in columns {
+                run(db, &sql).await?;
+            }
+        }
+        Plan::Refused(columns) => return Err(refused(&wanted, &columns)),
+        Plan::Ignored(columns) => (ignored, changed) = (columns, false),
+        Plan::Nothing => changed = false,
+    }
+    if changed {
+        there = db.existing(&wanted.name).await?;
+    }
+    let Some(there) = there else {
+        return Err(Error::transient(format!("the table `{}` is gone", wanted.name)));
+    };
+    ignored.extend(generated);
+    let is_ignored = |column: &Column| {
+        ignored.iter().any(|name| dialect.fold_case(name) == dialect.fold_case(&column.name))
+    };
+    if let Some(lost) = wanted.columns[data..].iter().find(|column| is_ignored(column)) {
+        return Err(needed(&wanted, lost));
+    }
+    let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
+    wanted.columns.retain(|column| !is_ignored(column));
+    finish(db, settings, wanted, written, ignored, &there).await
+}
+
+async fn finish<D: Database>(
+    db: &mut D,
+    settings: &TableSettings,
+    table: Table,
+    data: usize,
+    ignored: Vec<String>,
+    there: &Existing<D::Dialect>,
+) -> Result<Target<D::Target>> {
+    let own = db.target(&table, there, settings).await?;
+    let at = |name: &str| table.names().position(|column| column == name);
+    let key_at: Option<Vec<_>> = table.key.iter().map(|key| at(key)).collect();
+    let key_at = key_at.ok_or_else(|| {
+        let message = format!("a column of the key is not written to the table `{}`", table.name);
+        Error::config("key", message)
+    })?;
+    Ok(Target {
+        key_at,
+        deleted_at: settings.is_soft().then(|| at(DELETED_AT)).flatten(),
+        own,
+        columns: Columns::new(table.names().take(data).map(str::to_owned).collect()),
+        key_columns: Columns::new(table.key.clone()),
+        ignored,
+        table,
+    })
+}
+
+/// Says since when a row is gone that was deleted softly.
+pub(crate) const DELETED_AT: &str = "_deleted_at";
+
+async fn run<D: Database>(db: &mut D, sql: &str) -> Result<()> {
+    tracing::info!(sql, "changing the database");
+    db.run(sql).await.map_err(|error| error.context(sql))
+}
+
+fn not_there(table: &Table, sql: &str) -> Error {
+    Error::config(
+        "create",
+        format!(
+            "the table `{}` is not there, and `create = false`: make it, or leave `create` out; a fitting one is: {sql}",
+            table.name
+        ),
+    )
+}
+
+/// Left out, a soft delete would be a hard one, and the history would not say what happened.
+fn needed(table: &Table, column: &Column) -> Error {
+    Error::config(
+        "evolve",
+        format!(
+            "the table `{}` has no column `{}` to write, which `mode` and `delete` ask for: add it, or set `evolve` to \"add\"",
+            table.name, column.name
+        ),
+    )
+}
+
+fn refused(table: &Table, columns: &[String]) -> Error {
+    Error::permanent(format!(
+        "the table `{}` lacks {}: add them, or set `evolve` to \"add\" or \"ignore\"",
+        table.name,
+        columns.join(", ")
+    ))
+}

@@ -1,0 +1,128 @@
+//! The tables of a run: which one a stream's rows go to.
+
+use std::collections::HashMap;
+
+use dstream_sdk::row::{Columns, NoObject};
+use dstream_sdk::{Envelope, Error, Result, StreamSchema};
+
+use crate::bookkeeping::Books;
+use crate::config::{Mode, TableSettings};
+use crate::target::{Target, ensure};
+use crate::{Column, Database, Table};
+
+/// The column that holds a row which is no object.
+pub(crate) const WHOLE_ROW: &str = "data";
+
+/// The tables of this run, by stream.
+#[derive(Debug)]
+pub(crate) struct Targets<T> {
+    pub(crate) list: Vec<Target<T>>,
+    by_stream: HashMap<String, usize>,
+    schemas: HashMap<String, StreamSchema>,
+}
+
+impl<T> Default for Targets<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), by_stream: HashMap::new(), schemas: HashMap::new() }
+    }
+}
+
+impl<T> Targets<T> {
+    /// The stream has these columns from here on.
+    pub(crate) fn announce(&mut self, schema: &StreamSchema) {
+        self.schemas.insert(schema.stream.clone(), schema.clone());
+        self.by_stream.remove(&schema.stream);
+    }
+
+    /// The table of a stream, where it is known.
+    pub(crate) fn of(&self, stream: &str) -> Option<usize> {
+        self.by_stream.get(stream).copied()
+    }
+
+    /// The stream's rows go to this table from here on.
+    fn put(&mut self, stream: &str, target: Target<T>) -> usize {
+        self.list.push(target);
+        let at = self.list.len() - 1;
+        self.by_stream.insert(stream.to_owned(), at);
+        at
+    }
+
+    /// The table of a stream; made from its schema, else from this row's columns.
+    pub(crate) async fn find<D: Database<Target = T>>(
+        &mut self,
+        db: &mut D,
+        books: &Books,
+        settings: &TableSettings,
+        stream: &str,
+        envelope: &Envelope<'_>,
+    ) -> Result<usize> {
+        let name = settings.table_of(stream, db.dialect())?;
+        let schema = self.schemas.get(stream);
+        let key = key(settings, stream, schema)?;
+        let table = match schema {
+            Some(schema) => Table::of(name, schema, &key, D::SYSTEM),
+            None => Table { columns: columns_of(envelope, &key)?, name, key },
+        };
+        if let Some(lost) = table.key.iter().find(|key| !table.names().any(|name| name == *key)) {
+            let message = format!("the stream `{stream}` has no column `{lost}`");
+            return Err(Error::config("key", message));
+        }
+        let mut table = table;
+        if settings.mode == Mode::History {
+            // A delete may have its key alone.
+            table.columns.iter_mut().for_each(|column| column.nullable = true);
+        }
+        let target = ensure(db, books, settings, table).await?;
+        Ok(self.put(stream, target))
+    }
+
+    /// The table with columns that a row has brought.
+    pub(crate) async fn grow<D: Database<Target = T>>(
+        &mut self,
+        db: &mut D,
+        books: &Books,
+        settings: &TableSettings,
+        stream: &str,
+        (at, names): (usize, &[String]),
+    ) -> Result<usize> {
+        let wanted = self.list[at].with(names);
+        let target = ensure(db, books, settings, wanted).await?;
+        Ok(self.put(stream, target))
+    }
+}
+
+fn key(
+    settings: &TableSettings,
+    stream: &str,
+    schema: Option<&StreamSchema>,
+) -> Result<Vec<String>> {
+    if settings.mode != Mode::Upsert {
+        return Ok(Vec::new());
+    }
+    let given = Some(&settings.key).filter(|key| !key.is_empty());
+    let key = given.or(schema.map(|schema| &schema.key)).filter(|key| !key.is_empty());
+    key.cloned().ok_or_else(|| {
+        let message = format!("upsert needs to know which columns identify a row of `{stream}`, and its schema names none: set `key`");
+        Error::config("key", message)
+    })
+}
+
+/// The columns of a row without schema; a row that is no object becomes one column. A delete may
+/// have nothing but its key.
+fn columns_of(envelope: &Envelope<'_>, key: &[String]) -> Result<Vec<Column>> {
+    if !envelope.data.starts_with('{') {
+        return Ok(vec![Column::new(WHOLE_ROW, None)]);
+    }
+    let (mut columns, mut cells) = (Vec::new(), Vec::new());
+    let none = Columns::default();
+    none.read(envelope.data, &mut cells, |name| columns.push(Column::new(name, None)))
+        .map_err(no_object)?;
+    if columns.is_empty() {
+        columns.extend(key.iter().map(|name| Column::new(name, None)));
+    }
+    Ok(columns)
+}
+
+pub(crate) fn no_object(error: NoObject) -> Error {
+    Error::permanent(error.to_string())
+}

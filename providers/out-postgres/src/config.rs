@@ -1,0 +1,90 @@
+//! What only PostgreSQL has to set.
+
+use dstream_postgres::ConnectionSettings;
+use dstream_sdk::{Error, Result, TimeSpan};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Which server, which schemas, and how long to wait.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct Settings {
+    #[serde(flatten)]
+    pub(crate) connection: ConnectionSettings,
+    /// The schema of tables whose name does not say one.
+    #[serde(default = "public")]
+    pub(crate) schema: String,
+    /// The schema of the tables that keep the checkpoints. Made where it is not there.
+    #[serde(default = "bookkeeping_schema")]
+    pub(crate) bookkeeping_schema: String,
+    /// When a commit counts as durable: `on`, `remote_apply`, `remote_write` or `local`, as the
+    /// server's setting of that name. There is no `off`: what is committed must survive a crash.
+    #[serde(default)]
+    pub(crate) synchronous_commit: SynchronousCommit,
+    /// How long one statement may take. Default: no limit.
+    #[serde(default)]
+    pub(crate) statement_timeout: Option<TimeSpan>,
+    /// How long to wait for a lock that another session holds. Default: no limit.
+    #[serde(default)]
+    pub(crate) lock_timeout: Option<TimeSpan>,
+    /// An older run that has a transaction open and does not answer for so long is ended by the
+    /// server, so that a newer one can take over.
+    #[serde(default = "takeover_timeout")]
+    pub(crate) takeover_timeout: TimeSpan,
+}
+
+/// When a commit counts as durable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SynchronousCommit {
+    /// On the server's disk, and on that of its synchronous standbys.
+    #[default]
+    On,
+    /// The standbys have applied it as well.
+    RemoteApply,
+    /// The standbys have received it.
+    RemoteWrite,
+    /// On the server's own disk.
+    Local,
+}
+
+impl SynchronousCommit {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::RemoteApply => "remote_apply",
+            Self::RemoteWrite => "remote_write",
+            Self::Local => "local",
+        }
+    }
+}
+
+fn public() -> String {
+    "public".into()
+}
+
+fn bookkeeping_schema() -> String {
+    "_dstream".into()
+}
+
+fn takeover_timeout() -> TimeSpan {
+    TimeSpan::from_millis(20_000)
+}
+
+impl Settings {
+    /// What can be seen to be wrong before anything is opened.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (path, text) in
+            [("schema", &self.schema), ("bookkeeping_schema", &self.bookkeeping_schema)]
+        {
+            if text.is_empty() {
+                let message = format!("`{path}` is empty: leave it out to use the default");
+                return Err(Error::config(path, message));
+            }
+        }
+        if self.takeover_timeout.as_millis() < 1000 {
+            let message = "`takeover_timeout` is too short: at least 1s, or a busy run is ended";
+            return Err(Error::config("takeover_timeout", message));
+        }
+        self.connection.target().map(drop)
+    }
+}

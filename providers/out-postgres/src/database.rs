@@ -1,0 +1,211 @@
+//! PostgreSQL as a [`Database`].
+
+use dstream_sdk::{Error, Result};
+use dstream_sql::{
+    Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
+    Reply, Table, TableName, TableSettings, Target, statements,
+};
+
+use crate::append;
+use crate::catalog::{self, Types};
+use crate::config::Settings;
+use crate::dialect::PostgresDialect;
+use crate::failure::fatal;
+use crate::merge::Merging;
+use crate::session::Session;
+use crate::sql::Sql;
+
+/// A connection.
+pub(crate) struct Postgres {
+    session: Session,
+    dialect: PostgresDialect,
+    fingerprint: String,
+}
+
+/// What writes a table.
+pub(crate) struct Prepared {
+    pub(crate) types: Types,
+    /// Writes new rows.
+    pub(crate) copy: String,
+    /// The same as sets, for few of them.
+    insert: String,
+    /// A row of a table without columns.
+    empty: String,
+}
+
+/// PostgreSQL cuts longer names off, and the next one with the same beginning would be the same.
+const MAX_NAME_BYTES: usize = 63;
+
+/// From here on COPY is faster than a set, though it takes two round trips.
+const WORTH_COPY: usize = 64;
+
+impl Database for Postgres {
+    type Settings = Settings;
+    type Dialect = PostgresDialect;
+    type Target = Prepared;
+
+    const SYSTEM: &'static str = "postgresql";
+    const LOADING: Loading = Loading::Grouped;
+
+    fn check(settings: &Settings) -> Result<()> {
+        settings.check()
+    }
+
+    fn place(settings: &Settings) -> String {
+        settings.connection.target().map_or_else(|_| "postgresql".into(), |t| t.describe())
+    }
+
+    async fn connect(settings: &Settings, access: Access) -> Result<Option<Self>> {
+        let mut session = Session::open(settings, access).await.map_err(fatal)?;
+        let fingerprint = identity(&mut session, settings).await?;
+        let dialect = PostgresDialect::new(settings);
+        Ok(Some(Self { session, dialect, fingerprint }))
+    }
+
+    fn dialect(&self) -> &PostgresDialect {
+        &self.dialect
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
+    }
+
+    async fn about(&mut self) -> Result<String> {
+        let sql = "SELECT current_setting('server_version'), current_database()::text, \
+             current_user::text, CASE WHEN to_regnamespace($1) IS NULL \
+               THEN has_database_privilege(current_database(), 'CREATE') \
+               ELSE has_schema_privilege($2, 'USAGE') END";
+        let quoted = self.dialect.quote(&self.dialect.bookkeeping_schema);
+        let params = [Param::Text(&quoted), Param::Text(&self.dialect.bookkeeping_schema)];
+        let row = self.session.query(sql, &params).await.map_err(fatal)?.concat();
+        let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+        let (version, database, user) = (text(0), text(1), text(2));
+        if text(3) != "true" {
+            return Err(no_bookkeeping(&self.dialect, database, user));
+        }
+        Ok(format!("PostgreSQL {version}, database `{database}` as `{user}`"))
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        self.session.begin().await.map_err(fatal)
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        self.session.end("COMMIT").await.map_err(|error| fatal(error).context("at the commit"))
+    }
+
+    async fn rollback(&mut self) -> Result<()> {
+        self.session.end("ROLLBACK").await.map_err(fatal)
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<()> {
+        self.session.run(sql).await.map_err(fatal)
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
+        self.session.execute(sql, params).await.map_err(fatal)
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>> {
+        self.session.query(sql, params).await.map_err(fatal)
+    }
+
+    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<PostgresDialect>>> {
+        catalog::existing(&mut self.session, &self.dialect, table).await.map_err(fatal)
+    }
+
+    async fn known_types(&mut self, table: &mut Table) -> Result<()> {
+        let names = table.names().chain([table.name.name.as_str()]);
+        if let Some(long) = names.into_iter().find(|name| name.len() > MAX_NAME_BYTES) {
+            return Err(too_long(long));
+        }
+        catalog::known_types(&mut self.session, &mut table.columns).await.map_err(fatal)
+    }
+
+    async fn target(
+        &mut self,
+        table: &Table,
+        existing: &Existing<PostgresDialect>,
+        settings: &TableSettings,
+    ) -> Result<Prepared> {
+        let (session, dialect) = (&mut self.session, &existing.dialect);
+        if settings.mode == Mode::Upsert
+            && !catalog::has_unique_index(session, dialect, table).await.map_err(fatal)?
+        {
+            return Err(no_unique_index(dialect, table));
+        }
+        let types = catalog::types(session, dialect, table).await.map_err(fatal)?;
+        let all: Vec<_> = (0..table.columns.len()).collect();
+        let sql = Sql { dialect, table, types: &types };
+        let (copy, insert) = (sql.copy(), sql.insert(&all));
+        let empty = statements::insert(dialect, &table.name, &[]);
+        Ok(Prepared { types, copy, insert, empty })
+    }
+
+    async fn load(
+        &mut self,
+        target: &Target<Prepared>,
+        batch: &mut Batch<'_>,
+        mode: Mode,
+        _: &mut Refused,
+    ) -> DbResult<()> {
+        let Self { session, dialect, .. } = self;
+        let rows = batch.changes().len();
+        if mode == Mode::Upsert {
+            return Merging { session, target, dialect }.write(batch).await;
+        }
+        if batch.width() == 0 {
+            return Ok(append::empty_rows(session, &target.own.empty, rows).await?);
+        }
+        if rows >= WORTH_COPY && target.own.types.takes_copy {
+            return append::copy(session, target, batch, rows).await;
+        }
+        let all: Vec<_> = (0..batch.width()).collect();
+        let rows: Vec<_> = (0..rows).collect();
+        let mut merging = Merging { session, target, dialect };
+        merging.rows(batch, &all, &rows, &target.own.insert).await.map(drop)
+    }
+}
+
+/// The cluster and the database; where the cluster does not say, the server.
+async fn identity(session: &mut Session, settings: &Settings) -> Result<String> {
+    let sql = "SELECT system_identifier::text, current_database()::text FROM pg_control_system()";
+    match session.query(sql, &[]).await {
+        Ok(rows) => {
+            let names: Vec<_> = rows.concat().into_iter().flatten().collect();
+            Ok(format!("postgresql:{}", names.join("/")))
+        }
+        Err(error) if error.code().is_some() => {
+            Ok(format!("postgresql:{}", Postgres::place(settings)))
+        }
+        Err(error) => Err(fatal(error)),
+    }
+}
+
+fn too_long(name: &str) -> Error {
+    Error::permanent(format!(
+        "the name `{name}` has {} bytes, and PostgreSQL takes {MAX_NAME_BYTES}: set `table`, or give the column a shorter name in a transform",
+        name.len()
+    ))
+}
+
+fn no_unique_index(dialect: &PostgresDialect, table: &Table) -> Error {
+    let Table { name, key, .. } = table;
+    let columns = key.join(", ");
+    let quoted = dialect.quote_all(key.iter().map(String::as_str));
+    let table = dialect.quote_table(name);
+    Error::config(
+        "key",
+        format!(
+            "the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX ON {table} ({quoted})"
+        ),
+    )
+}
+
+fn no_bookkeeping(dialect: &PostgresDialect, database: &str, user: &str) -> Error {
+    let [schema, database, user] =
+        [&dialect.bookkeeping_schema, database, user].map(|name| dialect.quote(name));
+    Error::auth(format!(
+        "the role {user} may neither make nor use the schema {schema}, which keeps the checkpoints: GRANT CREATE ON DATABASE {database} TO {user}, or CREATE SCHEMA {schema} AUTHORIZATION {user}"
+    ))
+}

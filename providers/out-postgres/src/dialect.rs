@@ -1,0 +1,129 @@
+//! PostgreSQL's way of writing SQL.
+
+use std::borrow::Cow;
+
+use dstream_postgres::quote;
+use dstream_sdk::FieldType;
+use dstream_sql::{Bookkeeping, Column, Dialect, TableName};
+
+use crate::config::Settings;
+
+/// PostgreSQL, with the schemas that are meant where none is said.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresDialect {
+    schema: String,
+    pub(crate) bookkeeping_schema: String,
+}
+
+/// The largest precision of `numeric(p, s)`.
+const MAX_PRECISION: u16 = 1000;
+
+impl PostgresDialect {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            schema: settings.schema.clone(),
+            bookkeeping_schema: settings.bookkeeping_schema.clone(),
+        }
+    }
+}
+
+impl Dialect for PostgresDialect {
+    fn quote(&self, name: &str) -> String {
+        quote::name(name)
+    }
+
+    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+        use FieldType as Kind;
+        if let Some(native) = &column.native {
+            return Cow::Owned(native.clone());
+        }
+        let Some(kind) = column.kind else { return Cow::Borrowed("text") };
+        Cow::Borrowed(match kind {
+            Kind::Bool => "boolean",
+            Kind::Int16 => "smallint",
+            Kind::Int32 => "integer",
+            Kind::Int64 => "bigint",
+            Kind::Uint64 => "numeric(20,0)",
+            Kind::Float32 => "real",
+            Kind::Float64 => "double precision",
+            Kind::Decimal(p @ 1..=MAX_PRECISION, s) if s <= p => {
+                return Cow::Owned(format!("numeric({p},{s})"));
+            }
+            Kind::Decimal(..) => "numeric",
+            Kind::String | Kind::Enum => "text",
+            Kind::Bytes => "bytea",
+            Kind::Date => "date",
+            Kind::Time => "time",
+            Kind::Timestamp => "timestamp",
+            Kind::Timestamptz => "timestamptz",
+            Kind::Uuid => "uuid",
+            Kind::Json | Kind::Array => "jsonb",
+        })
+    }
+
+    fn placeholder(&self, index: usize) -> String {
+        format!("${index}")
+    }
+
+    fn now(&self) -> &'static str {
+        "now()"
+    }
+
+    fn for_update(&self) -> &'static str {
+        " FOR UPDATE"
+    }
+
+    fn table_name(&self, text: &str) -> TableName {
+        let (schema, name) = text.rsplit_once('.').unwrap_or((&self.schema, text));
+        TableName { schema: Some(schema.to_owned()), name: name.to_owned() }
+    }
+
+    fn create_schema(&self, table: &TableName) -> Option<String> {
+        table.schema.as_deref().map(make_schema)
+    }
+
+    fn bookkeeping(&self) -> Bookkeeping {
+        let table = |name: &str| TableName {
+            schema: Some(self.bookkeeping_schema.clone()),
+            name: name.to_owned(),
+        };
+        let (checkpoints, rejected, tables) =
+            (table("_dstream_checkpoints"), table("_dstream_rejected"), table("_dstream_tables"));
+        let make = |name: &TableName, columns: &str| {
+            format!("CREATE TABLE IF NOT EXISTS {} (\n  {columns}\n)", self.quote_table(name))
+        };
+        let prepare = vec![
+            // Two runs that start at once would both make the schema, and one of them fail.
+            format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
+            make_schema(&self.bookkeeping_schema),
+        ];
+        let create =
+            [make(&checkpoints, CHECKPOINTS), make(&rejected, REJECTED), make(&tables, TABLES)];
+        Bookkeeping { checkpoints, rejected, tables, prepare, create }
+    }
+}
+
+/// `CREATE SCHEMA IF NOT EXISTS` asks for the right to make it also where it is there.
+fn make_schema(name: &str) -> String {
+    let name = quote::name(name);
+    let text = quote::literal(&name);
+    format!(
+        "DO $do$ BEGIN IF to_regnamespace({text}) IS NULL THEN CREATE SCHEMA {name}; END IF; END $do$"
+    )
+}
+
+/// `dstream` in ASCII.
+const ADVISORY_LOCK: i64 = 0x64_7374_7265_616d;
+
+const CHECKPOINTS: &str =
+    "task_id text NOT NULL, output text NOT NULL, input text NOT NULL, part text NOT NULL,
+  epoch bigint NOT NULL, state text, mark_epoch bigint, mark_id bigint,
+  task text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (task_id, output, input, part)";
+
+const REJECTED: &str = "task_id text NOT NULL, output text NOT NULL, epoch bigint NOT NULL, checkpoint bigint NOT NULL,
+  n bigint NOT NULL, rejected text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (task_id, output, epoch, checkpoint, n)";
+
+const TABLES: &str = "name text NOT NULL PRIMARY KEY, task_id text NOT NULL, output text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()";

@@ -1,0 +1,135 @@
+//! SQLite's way of writing SQL.
+
+use std::borrow::Cow;
+
+use dstream_sdk::FieldType;
+use dstream_sql::{Bookkeeping, Column, Dialect, TableName};
+
+/// SQLite; whether the table in question is a `STRICT` one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SqliteDialect {
+    pub(crate) strict: bool,
+}
+
+const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%fZ')";
+
+impl Dialect for SqliteDialect {
+    fn quote(&self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    /// <https://www.sqlite.org/stricttables.html>. Exact decimals stay text: SQLite has no such type.
+    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+        use FieldType::{Bool, Bytes, Float32, Float64, Int16, Int32, Int64, Uint64};
+        Cow::Borrowed(match column.kind {
+            Some(Bool | Int16 | Int32 | Int64 | Uint64) => "INTEGER",
+            Some(Float32 | Float64) => "REAL",
+            Some(Bytes) => "BLOB",
+            Some(_) => "TEXT",
+            // In a table that is not strict, a type called ANY would turn text into numbers.
+            None if self.strict => "ANY",
+            None => "",
+        })
+    }
+
+    fn placeholder(&self, index: usize) -> String {
+        format!("?{index}")
+    }
+
+    fn now(&self) -> &'static str {
+        NOW
+    }
+
+    fn bookkeeping(&self) -> Bookkeeping {
+        Bookkeeping {
+            checkpoints: self.table_name("_dstream_checkpoints"),
+            rejected: self.table_name("_dstream_rejected"),
+            tables: self.table_name("_dstream_tables"),
+            prepare: Vec::new(),
+            create: [
+                format!(
+                    "CREATE TABLE IF NOT EXISTS _dstream_checkpoints (
+  task_id TEXT NOT NULL, output TEXT NOT NULL, input TEXT NOT NULL, part TEXT NOT NULL,
+  epoch INTEGER NOT NULL, state TEXT, mark_epoch INTEGER, mark_id INTEGER,
+  task TEXT NOT NULL, updated_at TEXT NOT NULL DEFAULT ({NOW}),
+  PRIMARY KEY (task_id, output, input, part)
+) STRICT, WITHOUT ROWID"
+                ),
+                format!(
+                    "CREATE TABLE IF NOT EXISTS _dstream_rejected (
+  task_id TEXT NOT NULL, output TEXT NOT NULL, epoch INTEGER NOT NULL, checkpoint INTEGER NOT NULL,
+  n INTEGER NOT NULL, rejected TEXT NOT NULL, created_at TEXT NOT NULL DEFAULT ({NOW}),
+  PRIMARY KEY (task_id, output, epoch, checkpoint, n)
+) STRICT, WITHOUT ROWID"
+                ),
+                format!(
+                    "CREATE TABLE IF NOT EXISTS _dstream_tables (
+  name TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, output TEXT NOT NULL,
+  created_at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT"
+                ),
+            ],
+        }
+    }
+
+    fn is_reserved(&self, table: &TableName) -> bool {
+        let name = table.name.to_lowercase();
+        name.starts_with("_dstream_") || name.starts_with("sqlite_")
+    }
+
+    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        Cow::Owned(name.to_lowercase())
+    }
+
+    fn table_options(&self) -> &'static str {
+        if self.strict { " STRICT" } else { "" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dstream_sql::{Table, statements};
+
+    use super::*;
+
+    const DIALECT: SqliteDialect = SqliteDialect { strict: true };
+
+    fn people() -> Table {
+        Table {
+            name: DIALECT.table_name("dbo.people"),
+            columns: vec![
+                Column::new("id", Some(FieldType::Int64)),
+                Column::new("na\"me", Some(FieldType::String)),
+                Column::new("pay", Some(FieldType::Decimal(18, 4))),
+                Column::new("more", None),
+            ],
+            key: vec!["id".into()],
+        }
+    }
+
+    #[test]
+    fn a_table_is_made_with_types_key_and_quoted_names() {
+        assert_eq!(
+            people().create(&DIALECT),
+            "CREATE TABLE \"dbo.people\" (\n  \"id\" INTEGER NOT NULL,\n  \"na\"\"me\" TEXT,\n  \"pay\" TEXT,\n  \"more\" ANY,\n  PRIMARY KEY (\"id\")\n) STRICT"
+        );
+    }
+
+    #[test]
+    fn statements_number_their_parameters_columns_first() {
+        let (t, key) = (DIALECT.table_name("t"), ["id"]);
+        assert_eq!(
+            statements::upsert(&DIALECT, &t, &["id", "a"], &key),
+            "INSERT INTO \"t\" (\"id\", \"a\") VALUES (?1, ?2) ON CONFLICT (\"id\") DO UPDATE SET \"a\" = excluded.\"a\""
+        );
+        assert_eq!(
+            statements::upsert(&DIALECT, &t, &["id"], &key),
+            "INSERT INTO \"t\" (\"id\") VALUES (?1) ON CONFLICT (\"id\") DO NOTHING"
+        );
+        assert_eq!(
+            statements::update(&DIALECT, &t, &["id", "a"], &key),
+            "UPDATE \"t\" SET \"id\" = ?1, \"a\" = ?2 WHERE \"id\" = ?3"
+        );
+        assert_eq!(statements::delete(&DIALECT, &t, &key), "DELETE FROM \"t\" WHERE \"id\" = ?1");
+    }
+}
