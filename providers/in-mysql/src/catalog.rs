@@ -89,8 +89,7 @@ pub(crate) async fn table(
     let keys: Vec<(String, Option<String>, bool)> =
         conn.exec(KEYS, of).await.map_err(error).with_context(what)?;
     if mariadb {
-        let checks: Vec<String> =
-            conn.exec(CHECKS, of).await.map_err(error).with_context(what)?;
+        let checks: Vec<String> = conn.exec(CHECKS, of).await.map_err(error).with_context(what)?;
         for column in &mut columns {
             let check = format!("json_valid({})", dstream_mysql::name(&column.name));
             column.json = checks.iter().any(|clause| clause.eq_ignore_ascii_case(&check));

@@ -56,7 +56,8 @@ impl Charset {
             }
             Self::Utf32 => {
                 let number = |c: &[u8]| super::binlog::bytes::big(c) as u32;
-                let chars = bytes.chunks(4).map(|c| char::from_u32(number(c)).unwrap_or('\u{fffd}'));
+                let chars =
+                    bytes.chunks(4).map(|c| char::from_u32(number(c)).unwrap_or('\u{fffd}'));
                 with(chars.collect::<String>().as_bytes())
             }
         }
@@ -89,8 +90,9 @@ mod tests {
         assert_eq!(decode("gbk", &[0xc4, 0xe3, b'a']), "你a");
         assert_eq!(decode("sjis", &[0x82, 0xa0]), "あ");
         assert!(Charset::known("latin1").is_none());
-        let table: Arc<[String]> =
-            (0..=255_u8).map(|b| if b == 0x80 { "€".into() } else { char::from(b).into() }).collect();
+        let table: Arc<[String]> = (0..=255_u8)
+            .map(|b| if b == 0x80 { "€".into() } else { char::from(b).into() })
+            .collect();
         let latin1 = Charset::Table(table);
         let text = latin1.decode(&[b'a', 0x80, 0xe9], |t| String::from_utf8(t.to_vec()).unwrap());
         assert_eq!(text, "a€é");

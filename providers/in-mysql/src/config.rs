@@ -29,9 +29,9 @@ pub(crate) struct Config {
     /// allowed; MariaDB needs neither.
     #[serde(default)]
     pub(crate) snapshot_lock: SnapshotLock,
-    /// Go on with what comes. `false`: end where the log ended when the run began.
-    #[serde(default = "yes")]
-    pub(crate) follow: bool,
+    /// `stopped`: go on with what comes. `caught_up`: end where the log ended when the run began.
+    #[serde(default)]
+    pub(crate) until: Until,
     /// How a run finds its place: `gtid`, `file` (and offset), or `auto`: GTIDs where the server
     /// has them, so that another server of the same replication can take over.
     #[serde(default)]
@@ -75,6 +75,17 @@ pub(crate) enum SnapshotLock {
     Tables,
 }
 
+/// When a run ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Until {
+    /// When it is stopped.
+    #[default]
+    Stopped,
+    /// When it has read what was there when it began.
+    CaughtUp,
+}
+
 /// How a run finds its place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -86,10 +97,6 @@ pub(crate) enum Resume {
     Gtid,
     /// By file and offset.
     File,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn snapshot_parallelism() -> usize {
@@ -112,7 +119,8 @@ impl Config {
     /// The settings that have to make sense, seen before anything is connected.
     pub(crate) fn tables(&self) -> Result<Tables> {
         if self.tables.is_empty() {
-            let message = "`tables` is empty: name at least one, such as \"shop.orders\" or \"shop.*\"";
+            let message =
+                "`tables` is empty: name at least one, such as \"shop.orders\" or \"shop.*\"";
             return Err(Error::config("tables", message));
         }
         if self.snapshot_parallelism == 0 {
@@ -122,9 +130,8 @@ impl Config {
         let included = patterns("tables", &self.tables)?;
         for (at, text) in self.tables.iter().enumerate() {
             if database.is_empty() && !text.contains('.') {
-                let message = format!(
-                    "`{text}` has no database: write \"shop.{text}\", or set `database`"
-                );
+                let message =
+                    format!("`{text}` has no database: write \"shop.{text}\", or set `database`");
                 return Err(Error::config(format!("tables[{at}]"), message));
             }
         }

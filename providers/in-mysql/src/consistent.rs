@@ -60,10 +60,8 @@ async fn without_lock(connections: Vec<Conn>) -> Result<Vec<(Conn, Position)>> {
     let mut all = Vec::new();
     for mut conn in connections {
         start(&mut conn).await?;
-        let rows: Vec<(String, String)> = conn
-            .query("SHOW SESSION STATUS LIKE 'binlog_snapshot_%'")
-            .await
-            .map_err(error)?;
+        let rows: Vec<(String, String)> =
+            conn.query("SHOW SESSION STATUS LIKE 'binlog_snapshot_%'").await.map_err(error)?;
         let value = |name: &str| {
             rows.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
         };

@@ -74,10 +74,22 @@ mod tests {
         for (code, message, wanted) in [
             (1236, "Could not find first log file name in binary log index file", "removed"),
             (1236, "A slave with the same server_uuid/server_id as this slave", "server_id 7"),
-            (1236, "Error: connecting slave requested to start from GTID 0-1-9, which is not in the master's binlog", "does not know"),
-            (1236, "the master has purged binary logs containing GTIDs that the slave requires", "removed"),
+            (
+                1236,
+                "Error: connecting slave requested to start from GTID 0-1-9, which is not in the master's binlog",
+                "does not know",
+            ),
+            (
+                1236,
+                "the master has purged binary logs containing GTIDs that the slave requires",
+                "removed",
+            ),
             (1236, "log event entry exceeded max_allowed_packet", "max_allowed_packet"),
-            (1227, "Access denied; you need (at least one of) the REPLICATION SLAVE", "GRANT REPLICATION SLAVE"),
+            (
+                1227,
+                "Access denied; you need (at least one of) the REPLICATION SLAVE",
+                "GRANT REPLICATION SLAVE",
+            ),
         ] {
             let error = of(code, message);
             assert!(error.to_string().contains(wanted), "{error}");

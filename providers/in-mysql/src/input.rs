@@ -9,7 +9,7 @@ use dstream_mysql::Server;
 use dstream_mysql::mysql_async::Conn;
 use dstream_sdk::{Batch, Error, InputProvider, InputStart, Next, Result, tracing};
 
-use crate::config::{Config, Resume, Snapshot as Wanted};
+use crate::config::{Config, Resume, Snapshot as Wanted, Until};
 use crate::followed::Followeds;
 use crate::handoff::Handoff;
 use crate::log::{Log, Looked};
@@ -35,7 +35,7 @@ pub(crate) struct MysqlInput {
     /// of them are.
     halves: BTreeSet<String>,
     log: Log,
-    /// Without `follow`: end here.
+    /// End here.
     until: Option<Position>,
     offered: bool,
     rows: u64,
@@ -53,7 +53,8 @@ impl InputProvider for MysqlInput {
         source::verify(&mut conn, &server).await?;
         let found = source::named_tables(&mut conn, &meant).await?;
         let end = source::end_of_log(&mut conn, &server).await?;
-        let (from, tables) = begin(&config, &server, &mut conn, &mut start.checkpoint, &end).await?;
+        let (from, tables) =
+            begin(&config, &server, &mut conn, &mut start.checkpoint, &end).await?;
         let resumed = from.is_some();
         let from = from.unwrap_or_else(|| end.clone());
         let mut handoff = Handoff::new(tables);
@@ -72,21 +73,10 @@ impl InputProvider for MysqlInput {
         let stream = dump::begin(&config, &server, server_id, &from).await?;
         let followeds = Followeds::new(conn, &server, meant).await?;
         let log = Log::new(stream, followeds, server.clone(), server_id, from);
-        let until = (!config.follow).then_some(end.position);
+        let until = (config.until == Until::CaughtUp).then_some(end.position);
         let measured = Instant::now();
         let (snapshot, halves, offered, rows) = (None, BTreeSet::new(), false, 0);
-        Ok(Self {
-            config,
-            server,
-            handoff,
-            snapshot,
-            halves,
-            log,
-            until,
-            offered,
-            rows,
-            measured,
-        })
+        Ok(Self { config, server, handoff, snapshot, halves, log, until, offered, rows, measured })
     }
 
     async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
@@ -214,8 +204,7 @@ impl MysqlInput {
             }
             let plan = Plan::of(self.log.conn(), &database, &name, server.is_mariadb()).await?;
             let Some(state) = self.handoff.get_mut(&stream) else { continue };
-            let key: &[String] =
-                if plan.order.is_empty() { &[] } else { &plan.table.schema.key };
+            let key: &[String] = if plan.order.is_empty() { &[] } else { &plan.table.schema.key };
             if key != state.key {
                 return Err(Error::permanent(format!(
                     "the key of `{stream}` was changed while its snapshot was read; begin anew \
@@ -269,7 +258,8 @@ impl MysqlInput {
                     if !batch.is_empty() {
                         return Ok(Next::More);
                     }
-                    if self.log.next(Some(LOOK), &mut self.handoff, batch).await? == Looked::Nothing {
+                    if self.log.next(Some(LOOK), &mut self.handoff, batch).await? == Looked::Nothing
+                    {
                         return Ok(Next::More);
                     }
                     self.rows += 1;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use dstream_cdc::Announced;
+use dstream_mysql::Server;
 use dstream_mysql::mysql_async::binlog::events::Event;
 use dstream_mysql::mysql_async::{BinlogStream, Conn};
-use dstream_mysql::Server;
 use dstream_sdk::{Batch, Error, Result, tracing};
 use futures_util::{FutureExt, StreamExt};
 
@@ -152,10 +152,18 @@ impl Log {
             code::GTID | code::ANONYMOUS_GTID | code::MARIADB_GTID => {
                 let size = u64::from(header.event_size());
                 let seconds = i64::from(header.timestamp());
-                self.begin(kind, body, header.server_id(), seconds, end.offset - size.min(end.offset))
-                    .map_err(damaged)?;
+                self.begin(
+                    kind,
+                    body,
+                    header.server_id(),
+                    seconds,
+                    end.offset - size.min(end.offset),
+                )
+                .map_err(damaged)?;
             }
-            code::QUERY => self.query(body, end, i64::from(header.timestamp()), handoff, batch).await?,
+            code::QUERY => {
+                self.query(body, end, i64::from(header.timestamp()), handoff, batch).await?
+            }
             code::MARIADB_QUERY_COMPRESSED => {
                 let plain = decompressed_query(body).map_err(damaged)?;
                 let seconds = i64::from(header.timestamp());
@@ -200,14 +208,7 @@ impl Log {
         }
     }
 
-    fn begin(
-        &mut self,
-        kind: u8,
-        body: &[u8],
-        server: u32,
-        seconds: i64,
-        start: u64,
-    ) -> Read<()> {
+    fn begin(&mut self, kind: u8, body: &[u8], server: u32, seconds: i64, start: u64) -> Read<()> {
         let mut bytes = Bytes(body);
         let start = Position::new(self.here.file.as_str(), start.max(FIRST));
         let mut micros = seconds * 1_000_000;
@@ -277,8 +278,7 @@ impl Log {
         }
         let Some(followed) = self.followeds.get(head.table_id)?.cloned() else { return Ok(()) };
         let start = self.here.clone();
-        let transaction =
-            self.transaction.get_or_insert_with(|| Transaction::new(start, 0, None));
+        let transaction = self.transaction.get_or_insert_with(|| Transaction::new(start, 0, None));
         let era = handoff.era(followed.table.stream(), &transaction.start);
         let plain;
         let bytes = if compressed {
@@ -378,7 +378,9 @@ impl Log {
         let followed = match self.followeds.current(database, table).await? {
             Some(followed) => followed,
             // It has been dropped since: its name is enough.
-            None => Followed::new(crate::table::Table::new(database, table, Vec::new(), Vec::new())),
+            None => {
+                Followed::new(crate::table::Table::new(database, table, Vec::new(), Vec::new()))
+            }
         };
         if !handoff.truncate(followed.table.stream(), &transaction.start) {
             return Ok(());
@@ -408,9 +410,9 @@ impl Log {
                 "the log holds parts of JSON documents: SET GLOBAL binlog_row_value_options = '', \
                  and begin anew with a snapshot (`dstream state rm`)",
             )),
-            code::GTID_TAGGED => Err(Error::permanent(
-                "a transaction has a GTID with a tag, which is not supported",
-            )),
+            code::GTID_TAGGED => {
+                Err(Error::permanent("a transaction has a GTID with a tag, which is not supported"))
+            }
             code::MARIADB_START_ENCRYPTION => Ok(()),
             code::INCIDENT => Err(Error::permanent(format!(
                 "the server noted at {} that changes are missing in its log; begin anew with a \
@@ -459,4 +461,3 @@ fn decompressed_query(body: &[u8]) -> Read<Vec<u8>> {
     plain.extend(crate::inflate::event(query.sql)?);
     Ok(plain)
 }
-

@@ -28,7 +28,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) async fn of(conn: &mut Conn, database: &str, table: &str, mariadb: bool) -> Result<Self> {
+    pub(crate) async fn of(
+        conn: &mut Conn,
+        database: &str,
+        table: &str,
+        mariadb: bool,
+    ) -> Result<Self> {
         let found = catalog::table(conn, database, table, mariadb).await?;
         if found.columns.is_empty() {
             return Err(Error::auth(format!(
@@ -47,7 +52,11 @@ impl Plan {
     }
 
     /// The table's state before anything is read.
-    pub(crate) async fn state(&self, conn: &mut Conn, parallel: bool) -> Result<TableState<Position>> {
+    pub(crate) async fn state(
+        &self,
+        conn: &mut Conn,
+        parallel: bool,
+    ) -> Result<TableState<Position>> {
         if self.order.is_empty() {
             tracing::info!(
                 stream = self.table.stream(),
@@ -84,7 +93,8 @@ impl Plan {
             conn.query_first(sql).await.map_err(error).context("cannot part the table")?;
         let Some((Some(first), Some(last))) = ends else { return Ok(Vec::new()) };
         let (first, last, lanes) = (i128::from(first), i128::from(last), i128::from(lanes));
-        let at = |lane: i128| i64::try_from(first + (last - first) * lane / lanes).unwrap_or(i64::MAX);
+        let at =
+            |lane: i128| i64::try_from(first + (last - first) * lane / lanes).unwrap_or(i64::MAX);
         let mut splits: Vec<i64> = (1..lanes).map(at).collect();
         splits.dedup();
         Ok(splits.into_iter().map(|split| Key(vec![KeyPart::Int(split)])).collect())

@@ -52,7 +52,9 @@ impl<'de> Deserialize<'de> for Position {
         let text = String::deserialize(deserializer)?;
         let read = text.rsplit_once(':').and_then(|(file, at)| Some((file, at.parse().ok()?)));
         let (file, offset) = read.ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is no place in a log: expected is FILE:OFFSET"))
+            serde::de::Error::custom(format!(
+                "`{text}` is no place in a log: expected is FILE:OFFSET"
+            ))
         })?;
         Ok(Self::new(file, offset))
     }

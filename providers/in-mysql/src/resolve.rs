@@ -120,10 +120,9 @@ fn wire_of(
         LONGLONG => int(8)?,
         FLOAT => Wire::Float,
         DOUBLE => Wire::Double,
-        NEWDECIMAL => Wire::Decimal {
-            precision: usize::from(wire.meta[0]),
-            scale: usize::from(wire.meta[1]),
-        },
+        NEWDECIMAL => {
+            Wire::Decimal { precision: usize::from(wire.meta[0]), scale: usize::from(wire.meta[1]) }
+        }
         BIT => Wire::Bit { bits: usize::from(wire.meta[1]) * 8 + usize::from(wire.meta[0]) },
         YEAR => Wire::Year,
         DATE | NEWDATE => Wire::Date,

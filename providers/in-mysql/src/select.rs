@@ -24,13 +24,19 @@ pub(crate) fn statement(job: &Job) -> Result<(String, Params)> {
     if plan.order.is_empty() {
         return Ok((sql, Params::Empty));
     }
-    let keys: Vec<String> = plan.table.key.iter().zip(&plan.order).map(|(at, order)| {
-        let column = name(&plan.table.columns[*at].name);
-        match order {
-            KeyOrder::Text => format!("CAST(CONVERT({column} USING utf8mb4) AS BINARY)"),
-            _ => column,
-        }
-    }).collect();
+    let keys: Vec<String> = plan
+        .table
+        .key
+        .iter()
+        .zip(&plan.order)
+        .map(|(at, order)| {
+            let column = name(&plan.table.columns[*at].name);
+            match order {
+                KeyOrder::Text => format!("CAST(CONVERT({column} USING utf8mb4) AS BINARY)"),
+                _ => column,
+            }
+        })
+        .collect();
     let mut params = Vec::new();
     let mut conditions = Vec::new();
     if let Some(after) = &job.after {
@@ -70,7 +76,11 @@ fn beyond(
 
 /// A key as parameters.
 fn values(key: &Key, order: &[KeyOrder]) -> Result<Vec<Value>> {
-    let other = || Error::permanent("the checkpoint's key is not that of the table: its key was changed; begin anew with a snapshot (`dstream state rm`)");
+    let other = || {
+        Error::permanent(
+            "the checkpoint's key is not that of the table: its key was changed; begin anew with a snapshot (`dstream state rm`)",
+        )
+    };
     if key.0.len() != order.len() {
         return Err(other());
     }

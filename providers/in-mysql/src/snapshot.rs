@@ -102,7 +102,12 @@ async fn read(mut conn: Conn, point: Position, jobs: Jobs, parts: Sender<Result<
     }
 }
 
-async fn lane(conn: &mut Conn, point: &Position, job: Job, parts: &Sender<Result<Part>>) -> Result<()> {
+async fn lane(
+    conn: &mut Conn,
+    point: &Position,
+    job: Job,
+    parts: &Sender<Result<Part>>,
+) -> Result<()> {
     let (sql, params) = select::statement(&job)?;
     let mut rows = conn.exec_iter(sql, params).await.map_err(error)?;
     let tail = job.plan.tail(point);

@@ -38,7 +38,9 @@ mod tests {
             position: Position::new("binlog.000001", 4),
             gtid: Some("0-1-7".into()),
         });
-        for state in [log, State::Table(TableState::done()), State::Table(TableState::new(vec![], vec![]))] {
+        for state in
+            [log, State::Table(TableState::done()), State::Table(TableState::new(vec![], vec![]))]
+        {
             let json = serde_json::to_string(&state).unwrap();
             assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state, "{json}");
         }

@@ -50,12 +50,7 @@ impl Column {
 }
 
 impl Table {
-    pub(crate) fn new(
-        database: &str,
-        name: &str,
-        columns: Vec<Column>,
-        key: Vec<usize>,
-    ) -> Self {
+    pub(crate) fn new(database: &str, name: &str, columns: Vec<Column>, key: Vec<usize>) -> Self {
         let schema = StreamSchema {
             stream: stream_name(database, name),
             key: key.iter().filter_map(|at| Some(columns.get(*at)?.name.clone())).collect(),
@@ -194,9 +189,7 @@ pub(crate) fn kind(wire: &Wire) -> FieldType {
         Wire::Enum { .. } => FieldType::Enum,
         Wire::Uuid => FieldType::Uuid,
         Wire::JsonBinary { .. } | Wire::JsonText { .. } => FieldType::Json,
-        Wire::Binary { .. } | Wire::Compressed { charset: Charset::Binary, .. } => {
-            FieldType::Bytes
-        }
+        Wire::Binary { .. } | Wire::Compressed { charset: Charset::Binary, .. } => FieldType::Bytes,
         Wire::Set { .. }
         | Wire::Text { .. }
         | Wire::Inet6

@@ -11,14 +11,10 @@ fn config(folder: &std::path::Path) -> Value {
     server.sql(&name, "CREATE TABLE t (id int PRIMARY KEY, name text)");
     server.sql(&name, "INSERT INTO t SELECT seq, CONCAT('row ', seq) FROM seq_1_to_3000");
     json!({
-        "url": server.url(&name), "tables": ["t"], "follow": false, "snapshot_parallelism": 1,
+        "url": server.url(&name), "tables": ["t"], "until": "caught_up", "snapshot_parallelism": 1,
         // Two runs of one test overlap for a moment.
         "server_id": common::number(), "heartbeat_interval": "1s",
     })
 }
 
-conformance_input!(
-    env!("CARGO_BIN_EXE_dstream-in-mysql"),
-    config,
-    ignore = ["/metadata/position"],
-);
+conformance_input!(env!("CARGO_BIN_EXE_dstream-in-mysql"), config, ignore = ["/metadata/position"],);

@@ -9,7 +9,10 @@ use dstream_servers::Mariadb;
 use serde_json::json;
 
 fn message(sent: &Sent) -> String {
-    sent.error.as_ref().map(|e| e["message"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    sent.error
+        .as_ref()
+        .map(|e| e["message"].as_str().unwrap_or_default().to_owned())
+        .unwrap_or_default()
 }
 
 #[test]

@@ -35,10 +35,17 @@ fn changes_come_as_what_they_were_with_keys_and_rows_before() {
     assert_eq!((&rows[2]["before"]["a"], &rows[2]["data"]["a"]), (&json!("a"), &json!("b")));
     assert_eq!(rows[2]["metadata"].get("key"), None);
     assert_eq!(rows[3]["metadata"]["key"], json!({"id": 2}));
-    assert_eq!((&rows[4]["data"], &rows[4]["metadata"]["key"]), (&json!({"id": 1, "a": "b"}), &json!({"id": 1})));
+    assert_eq!(
+        (&rows[4]["data"], &rows[4]["metadata"]["key"]),
+        (&json!({"id": 1, "a": "b"}), &json!({"id": 1}))
+    );
     assert_eq!(rows[6]["metadata"].get("key"), None);
-    assert_eq!((&rows[7]["data"], &rows[7]["metadata"]["stream"]), (&Value::Null, &json!(format!("{db}.t"))));
-    let positions: Vec<_> = rows.iter().map(|r| r["metadata"]["position"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&rows[7]["data"], &rows[7]["metadata"]["stream"]),
+        (&Value::Null, &json!(format!("{db}.t")))
+    );
+    let positions: Vec<_> =
+        rows.iter().map(|r| r["metadata"]["position"].as_str().unwrap()).collect();
     assert!(positions.is_sorted(), "{positions:?}");
     assert!(rows.iter().all(|r| r["metadata"]["ts"].as_str().unwrap().starts_with("20")));
     assert_eq!(read(&config, &sent.states).rows.len(), 0, "nothing comes twice");
@@ -70,7 +77,9 @@ fn a_change_of_columns_is_announced_before_the_first_row_that_has_it() {
     assert_eq!(data.len(), 3);
     let of_t = sent.schemas.iter().filter(|s| s["stream"] == format!("{db}.t"));
     let names: Vec<Vec<&str>> = of_t
-        .map(|s| s["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect())
+        .map(|s| {
+            s["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect()
+        })
         .collect();
     assert_eq!(names, [vec!["id", "a", "gone"], vec!["id", "a", "b"], vec!["c", "id", "b"]]);
     assert_eq!(sent.schemas[1]["key"], json!(["id"]));

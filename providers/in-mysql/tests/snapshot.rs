@@ -37,7 +37,13 @@ fn replay(rows: &[Value], key: &str) -> BTreeMap<String, BTreeMap<String, Value>
 }
 
 /// Kills the input again and again while rows change; what was committed is the source's table.
-fn torture(db: &str, tables: &[&str], key: &str, more: Value, changes: &(dyn Fn(u32) -> String + Sync)) {
+fn torture(
+    db: &str,
+    tables: &[&str],
+    key: &str,
+    more: Value,
+    changes: &(dyn Fn(u32) -> String + Sync),
+) {
     let config = config(db, more);
     let stop = AtomicBool::new(false);
     let (mut log, mut states) = (Vec::new(), BTreeMap::new());
@@ -121,7 +127,10 @@ fn both_ways_of_holding_the_server_still_give_an_exact_snapshot() {
         server().sql(&db, "CREATE TABLE t (id int PRIMARY KEY, n int)");
         server().sql(&db, "INSERT INTO t SELECT seq, 0 FROM seq_1_to_30000");
         torture(&db, &["t"], "id", json!({"snapshot_lock": lock}), &|n| {
-            format!("UPDATE t SET n = n + 1 WHERE id = {}; INSERT INTO t VALUES ({n} + 40000, 1)", n * 61 % 8000 + 1)
+            format!(
+                "UPDATE t SET n = n + 1 WHERE id = {}; INSERT INTO t VALUES ({n} + 40000, 1)",
+                n * 61 % 8000 + 1
+            )
         });
     }
 }

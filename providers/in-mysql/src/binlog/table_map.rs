@@ -72,8 +72,7 @@ pub(crate) fn names(body: &[u8]) -> Read<(u64, &[u8], &[u8])> {
 pub(crate) fn read(body: &[u8]) -> Read<TableMap> {
     let (_, database, table) = names(body)?;
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    let mut map =
-        TableMap { database: text(database), table: text(table), ..TableMap::default() };
+    let mut map = TableMap { database: text(database), table: text(table), ..TableMap::default() };
     let mut bytes = Bytes(&body[8 + database.len() + table.len() + 4..]);
     let count = bytes.packed_len()?;
     let types = bytes.take(count)?;
@@ -96,8 +95,16 @@ fn column(code: u8, meta: &mut Bytes<'_>) -> Read<WireColumn> {
     use code::*;
     let mut column = WireColumn { code, ..WireColumn::default() };
     match code {
-        FLOAT | DOUBLE | TINY_BLOB..=BLOB | GEOMETRY | JSON | TIME2 | DATETIME2 | TIMESTAMP2
-        | BLOB_COMPRESSED | VECTOR => {
+        FLOAT
+        | DOUBLE
+        | TINY_BLOB..=BLOB
+        | GEOMETRY
+        | JSON
+        | TIME2
+        | DATETIME2
+        | TIMESTAMP2
+        | BLOB_COMPRESSED
+        | VECTOR => {
             column.meta[0] = meta.byte()?;
         }
         VARCHAR | VARCHAR_COMPRESSED | BIT | NEWDECIMAL | VAR_STRING => {

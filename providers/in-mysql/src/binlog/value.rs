@@ -11,38 +11,73 @@ use crate::text;
 #[derive(Debug, Clone)]
 pub(crate) enum Wire {
     /// Bytes, signed or not.
-    Int { bytes: usize, unsigned: bool },
+    Int {
+        bytes: usize,
+        unsigned: bool,
+    },
     Float,
     Double,
     Year,
-    Decimal { precision: usize, scale: usize },
-    Bit { bits: usize },
+    Decimal {
+        precision: usize,
+        scale: usize,
+    },
+    Bit {
+        bits: usize,
+    },
     Date,
     /// Before MySQL 5.6 (a table from then) and with `mysql56_temporal_format=0`.
     OldTime,
     OldDatetime,
     OldTimestamp,
-    Time { digits: u8 },
-    Datetime { digits: u8 },
-    Timestamp { digits: u8 },
+    Time {
+        digits: u8,
+    },
+    Datetime {
+        digits: u8,
+    },
+    Timestamp {
+        digits: u8,
+    },
     /// Labels by number from 1, as JSON strings.
-    Enum { bytes: usize, labels: Vec<Vec<u8>> },
+    Enum {
+        bytes: usize,
+        labels: Vec<Vec<u8>>,
+    },
     /// Labels by bit, as UTF-8.
-    Set { bytes: usize, labels: Vec<Vec<u8>> },
-    Text { prefix: usize, charset: Charset },
+    Set {
+        bytes: usize,
+        labels: Vec<Vec<u8>>,
+    },
+    Text {
+        prefix: usize,
+        charset: Charset,
+    },
     /// `fixed`: the length of a BINARY, whose zeros at the end are not in the log.
-    Binary { prefix: usize, fixed: usize },
+    Binary {
+        prefix: usize,
+        fixed: usize,
+    },
     /// MariaDB's types of 16 and 4 bytes.
     Uuid,
     Inet6,
     Inet4,
     /// MySQL's.
-    JsonBinary { prefix: usize },
+    JsonBinary {
+        prefix: usize,
+    },
     /// MariaDB's, a text with a check.
-    JsonText { prefix: usize },
-    Geometry { prefix: usize },
+    JsonText {
+        prefix: usize,
+    },
+    Geometry {
+        prefix: usize,
+    },
     /// MariaDB's `COMPRESSED` columns.
-    Compressed { prefix: usize, charset: Charset },
+    Compressed {
+        prefix: usize,
+        charset: Charset,
+    },
 }
 
 impl Wire {

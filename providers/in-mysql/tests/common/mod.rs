@@ -78,7 +78,8 @@ impl Sent {
             self.ended = true;
             return false;
         }
-        if let Some(error) = value.get("@error").or((value["status"] == "error").then_some(&value)) {
+        if let Some(error) = value.get("@error").or((value["status"] == "error").then_some(&value))
+        {
             self.error = Some(error.clone());
             return false;
         }
@@ -125,10 +126,10 @@ impl Sent {
     }
 }
 
-/// A run without `follow`, to its end.
+/// A run that ends where the log ends.
 pub fn read(config: &Value, checkpoint: &BTreeMap<String, Value>) -> Sent {
     let mut config = config.clone();
-    config["follow"] = json!(false);
+    config["until"] = json!("caught_up");
     let mut host = start(&config, checkpoint);
     let mut sent = Sent::default();
     sent.rest(&mut host);
