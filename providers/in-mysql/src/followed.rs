@@ -34,8 +34,11 @@ pub(crate) struct Followeds {
     /// By the number that a table map has given; `None`: not followed.
     by_id: HashMap<u64, Option<Rc<Followed>>>,
     /// By name: the map that it was made of.
-    by_name: HashMap<(Vec<u8>, Vec<u8>), (Vec<u8>, Rc<Followed>)>,
+    by_name: HashMap<Name, (Vec<u8>, Rc<Followed>)>,
 }
+
+/// Database and table, as the log has them.
+type Name = (Vec<u8>, Vec<u8>);
 
 impl Followeds {
     pub(crate) async fn new(mut conn: Conn, server: &Server, meant: Tables) -> Result<Self> {

@@ -1,23 +1,22 @@
 //! The input: first the snapshot, where one is wanted, then the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dstream_cdc::{Lag, TableState, stream_name};
 use dstream_mysql::Server;
-use dstream_mysql::mysql_async::Conn;
 use dstream_sdk::{Batch, Error, InputProvider, InputStart, Next, Result, tracing};
 
-use crate::config::{Config, Resume, Snapshot as Wanted, Until};
+use crate::config::{Config, Until};
 use crate::followed::Followeds;
 use crate::handoff::Handoff;
 use crate::log::{Log, Looked};
 use crate::plan::Plan;
 use crate::position::Position;
 use crate::snapshot::{Job, Part, Snapshot};
-use crate::state::{LogState, State};
-use crate::{dump, source};
+use crate::state::State;
+use crate::{dump, source, start};
 
 /// How long a look at an empty log takes; what comes ends it at once.
 const LOOK: Duration = Duration::from_millis(100);
@@ -46,7 +45,7 @@ impl InputProvider for MysqlInput {
     type Config = Config;
     type Checkpoint = State;
 
-    async fn open(config: Config, mut start: InputStart<State>) -> Result<Self> {
+    async fn open(config: Config, mut command: InputStart<State>) -> Result<Self> {
         let meant = config.tables()?;
         let mut conn = dstream_mysql::connect(&config.connection).await?;
         let server = Server::ask(&mut conn).await?;
@@ -54,7 +53,7 @@ impl InputProvider for MysqlInput {
         let found = source::named_tables(&mut conn, &meant).await?;
         let end = source::end_of_log(&mut conn, &server).await?;
         let (from, tables) =
-            begin(&config, &server, &mut conn, &mut start.checkpoint, &end).await?;
+            begin(&config, &server, &mut conn, &mut command.checkpoint, &end).await?;
         let resumed = from.is_some();
         let from = from.unwrap_or_else(|| end.clone());
         let mut handoff = Handoff::new(tables);
@@ -64,11 +63,11 @@ impl InputProvider for MysqlInput {
                 if resumed {
                     tracing::info!(stream, "a table that is new here");
                 }
-                let state = first_state(&config, &server, &mut conn, database, name).await?;
+                let state = start::first_state(&config, &server, &mut conn, database, name).await?;
                 handoff.insert(&stream, state);
             }
         }
-        let server_id = config.server_id(&start.task, &start.name);
+        let server_id = config.server_id(&command.task, &command.name);
         // Begun before the snapshot: the server removes no log that somebody reads.
         let stream = dump::begin(&config, &server, server_id, &from).await?;
         let followeds = Followeds::new(conn, &server, meant).await?;
@@ -90,73 +89,6 @@ impl InputProvider for MysqlInput {
         }
         self.read_snapshot(batch).await
     }
-}
-
-/// Where to begin: the checkpoint's log state and tables; nothing where it begins anew.
-async fn begin(
-    config: &Config,
-    server: &Server,
-    conn: &mut Conn,
-    checkpoint: &mut BTreeMap<String, State>,
-    end: &LogState,
-) -> Result<(Option<LogState>, BTreeMap<String, TableState<Position>>)> {
-    let Some(State::Log(from)) = checkpoint.remove("") else { return Ok(Default::default()) };
-    let tables: BTreeMap<_, _> = std::mem::take(checkpoint)
-        .into_iter()
-        .filter_map(|(stream, state)| match state {
-            State::Table(table) => Some((stream, table)),
-            State::Log(_) => None,
-        })
-        .collect();
-    let moved = from.server != server.identity;
-    let by_file = config.position == Resume::File || from.gtid.is_none();
-    if moved && (by_file || tables.values().any(|table| !table.done)) {
-        return Err(Error::permanent(format!(
-            "the checkpoint is of the server {}, and this is {}: another server can take over only \
-             by GTID, and once the snapshot is read. Connect to the first one, or begin anew with a \
-             snapshot (`dstream state rm`)",
-            from.server, server.identity
-        )));
-    }
-    let logs = source::logs(conn, server).await?;
-    let there = moved || logs.iter().any(|(file, _)| *file == from.position.file);
-    let ahead = !moved && by_file && from.position > end.position;
-    if there && !ahead {
-        return Ok((Some(from), tables));
-    }
-    if config.snapshot == Wanted::WhenNeeded {
-        tracing::warn!(
-            position = %from.position,
-            "the log that is needed is not there any more: the tables are read again"
-        );
-        return Ok(Default::default());
-    }
-    if !by_file {
-        // It may have been read to its end: the server knows.
-        return Ok((Some(from), tables));
-    }
-    Err(Error::permanent(format!(
-        "the log that is needed, {}, is not there any more (the oldest is {}), so changes are lost: \
-         keep the logs for longer (binlog_expire_logs_seconds, or expire_logs_days), and begin anew \
-         with a snapshot: `dstream state rm`, or snapshot = \"when_needed\"",
-        from.position,
-        logs.first().map_or("none", |(file, _)| file)
-    )))
-}
-
-/// The state of a table that no checkpoint knows.
-async fn first_state(
-    config: &Config,
-    server: &Server,
-    conn: &mut Conn,
-    database: &str,
-    name: &str,
-) -> Result<TableState<Position>> {
-    if config.snapshot == Wanted::Never {
-        return Ok(TableState::done());
-    }
-    let plan = Plan::of(conn, database, name, server.is_mariadb()).await?;
-    plan.state(conn, config.snapshot_parallelism > 1).await
 }
 
 impl MysqlInput {

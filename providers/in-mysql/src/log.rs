@@ -6,20 +6,23 @@ use dstream_cdc::Announced;
 use dstream_mysql::Server;
 use dstream_mysql::mysql_async::binlog::events::Event;
 use dstream_mysql::mysql_async::{BinlogStream, Conn};
-use dstream_sdk::{Batch, Error, Result, tracing};
+use dstream_sdk::{Batch, Result};
 use futures_util::{FutureExt, StreamExt};
 
 use crate::binlog::bytes::{Bytes, Read, little};
 use crate::binlog::codes::event as code;
-use crate::binlog::query::{self, Name, Statement};
 use crate::binlog::rows;
-use crate::followed::{Followed, Followeds, damaged};
+use crate::followed::{Followeds, damaged};
 use crate::gtid::{MariaGtids, MysqlGtids};
 use crate::handoff::Handoff;
 use crate::position::Position;
 use crate::state::{LogState, State};
 use crate::transaction::{Gtid, Transaction};
 use crate::{errors, row};
+
+mod statements;
+
+use statements::decompressed_query;
 
 /// Where the first event of a file begins.
 const FIRST: u64 = 4;
@@ -52,8 +55,6 @@ pub(crate) struct Log {
     transaction: Option<Transaction>,
     /// When the last transaction was committed, in seconds since 1970.
     pub(crate) last_commit: i64,
-    /// Used again for each row.
-    images: row::Images,
 }
 
 impl Log {
@@ -80,7 +81,6 @@ impl Log {
             mysql,
             transaction: None,
             last_commit: 0,
-            images: row::Images::default(),
         }
     }
 
@@ -288,145 +288,7 @@ impl Log {
             head.rows
         };
         let event = row::RowEvent { followed: &followed, kind, head, era };
-        self.images.hand_on(&event, bytes, transaction, handoff, batch)
-    }
-
-    async fn query(
-        &mut self,
-        body: &[u8],
-        end: Position,
-        seconds: i64,
-        handoff: &mut Handoff,
-        batch: &mut Batch<State>,
-    ) -> Result<()> {
-        let query = query::read(body).map_err(damaged)?;
-        let statement = query::classify(query.sql);
-        let start = self.here.clone();
-        let transaction = self
-            .transaction
-            .get_or_insert_with(|| Transaction::new(start, seconds * 1_000_000, None));
-        match statement {
-            Statement::Begin | Statement::XaStart => transaction.explicit = true,
-            Statement::Commit | Statement::Rollback | Statement::XaEnd => self.commit(end, handoff),
-            Statement::Savepoint => {}
-            other => {
-                let database = String::from_utf8_lossy(query.database).into_owned();
-                let ends = !transaction.explicit;
-                self.statement(other, &database, handoff, batch).await?;
-                if ends {
-                    self.commit(end, handoff);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn statement(
-        &mut self,
-        statement: Statement,
-        database: &str,
-        handoff: &mut Handoff,
-        batch: &mut Batch<State>,
-    ) -> Result<()> {
-        let full = |name: &Name| {
-            (name.database.clone().unwrap_or_else(|| database.to_owned()), name.table.clone())
-        };
-        match statement {
-            Statement::Rows(names) => {
-                let followed = names.iter().map(full).find(|(d, t)| self.followeds.means(d, t));
-                if let Some((database, table)) = followed {
-                    return Err(Error::permanent(format!(
-                        "rows of `{database}`.`{table}` may have been changed by a statement that \
-                         is in the log without its rows, at {}: some session writes with \
-                         binlog_format=STATEMENT or MIXED. Set ROW for it, and begin anew with a \
-                         snapshot (`dstream state rm`)",
-                        self.at
-                    )));
-                }
-            }
-            Statement::Truncate(name) => {
-                let (database, table) = full(&name);
-                if self.followeds.means(&database, &table) {
-                    self.truncate(&database, &table, handoff, batch).await?;
-                }
-            }
-            Statement::Gone(names) => {
-                for (database, table) in names.iter().map(full) {
-                    if self.followeds.means(&database, &table) {
-                        tracing::warn!(
-                            table = format!("{database}.{table}"),
-                            "a table, or a partition of one, was dropped in the source; its rows \
-                             stay in the destination"
-                        );
-                    }
-                }
-                self.followeds.forget();
-            }
-            _ => self.followeds.forget(),
-        }
-        Ok(())
-    }
-
-    async fn truncate(
-        &mut self,
-        database: &str,
-        table: &str,
-        handoff: &mut Handoff,
-        batch: &mut Batch<State>,
-    ) -> Result<()> {
-        let Some(transaction) = &mut self.transaction else { return Ok(()) };
-        let followed = match self.followeds.current(database, table).await? {
-            Some(followed) => followed,
-            // It has been dropped since: its name is enough.
-            None => {
-                Followed::new(crate::table::Table::new(database, table, Vec::new(), Vec::new()))
-            }
-        };
-        if !handoff.truncate(followed.table.stream(), &transaction.start) {
-            return Ok(());
-        }
-        if !followed.table.columns.is_empty() {
-            self.announced.announce(&followed.table.schema, batch)?;
-        }
-        batch.line(|out| {
-            out.extend_from_slice(br#"{"data":null"#);
-            transaction.metadata(&followed.label, "truncate", out);
-            out.extend_from_slice(b"}}");
-        })?;
-        transaction.rows += 1;
-        self.followeds.forget();
-        Ok(())
-    }
-
-    fn other(&mut self, kind: u8, body: &[u8], end: Position) -> Result<()> {
-        match kind {
-            code::XA_PREPARE if body.first() == Some(&0) => Err(Error::permanent(format!(
-                "a transaction was prepared (XA PREPARE) at {}: its rows stand in the log before it \
-                 is known whether they are kept, and that is not supported. Write these tables \
-                 without two-phase commit, and begin anew with a snapshot (`dstream state rm`)",
-                self.at
-            ))),
-            code::PARTIAL_UPDATE_ROWS => Err(Error::permanent(
-                "the log holds parts of JSON documents: SET GLOBAL binlog_row_value_options = '', \
-                 and begin anew with a snapshot (`dstream state rm`)",
-            )),
-            code::GTID_TAGGED => {
-                Err(Error::permanent("a transaction has a GTID with a tag, which is not supported"))
-            }
-            code::MARIADB_START_ENCRYPTION => Ok(()),
-            code::INCIDENT => Err(Error::permanent(format!(
-                "the server noted at {} that changes are missing in its log; begin anew with a \
-                 snapshot (`dstream state rm`)",
-                self.at
-            ))),
-            kind if code::LOAD.contains(&kind) => Err(damaged(query::load())),
-            // Nothing is open: the place moves on, so that an idle log can be removed.
-            _ if self.transaction.is_none() => {
-                self.advance(end);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        row::hand_on(&event, bytes, transaction, handoff, batch)
     }
 
     /// Asks where the log ends: bytes between there and here.
@@ -452,12 +314,4 @@ fn without_checksum(event: &Event) -> &[u8] {
     crc.update(&header.flags_raw().to_le_bytes());
     crc.update(rest);
     if crc.finalize().to_le_bytes() == *checksum { rest } else { body }
-}
-
-/// MariaDB compresses the statement only, behind the rest.
-fn decompressed_query(body: &[u8]) -> Read<Vec<u8>> {
-    let query = query::read(body)?;
-    let mut plain = body[..body.len() - query.sql.len()].to_vec();
-    plain.extend(crate::inflate::event(query.sql)?);
-    Ok(plain)
 }

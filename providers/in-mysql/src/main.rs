@@ -25,6 +25,7 @@ mod row;
 mod select;
 mod snapshot;
 mod source;
+mod start;
 mod state;
 mod table;
 mod text;

@@ -18,42 +18,35 @@ pub(crate) struct RowEvent<'a> {
     pub(crate) era: Era,
 }
 
-/// The spans of two row images, as numbers, so that their memory can be used for the next event.
-#[derive(Debug, Default)]
-pub(crate) struct Images;
-
-impl Images {
-    /// Hands on the rows of an event.
-    pub(crate) fn hand_on(
-        &mut self,
-        event: &RowEvent<'_>,
-        bytes: &[u8],
-        transaction: &mut Transaction,
-        handoff: &Handoff,
-        batch: &mut Batch<State>,
-    ) -> Result<()> {
-        let table = &event.followed.table;
-        if event.head.width != table.columns.len() {
-            return Err(damaged(Damaged("its rows have more or fewer columns than their table")));
-        }
-        let mut rest = Bytes(bytes);
-        let (mut old, mut new) = (Vec::new(), Vec::new());
-        while !rest.is_empty() {
-            image(table, event.head.first, &mut rest, &mut old).map_err(damaged)?;
-            if event.kind == Kind::Update {
-                image(table, event.head.second, &mut rest, &mut new).map_err(damaged)?;
-                complete(&mut new, &old);
-            }
-            let verdict = match event.era {
-                Era::After => Verdict::Apply,
-                Era::Before => Verdict::Drop,
-                Era::Between => judge(event, &old, &new, transaction, handoff),
-            };
-            send(event, &old, &new, verdict, transaction, batch)?;
-            transaction.rows += 1;
-        }
-        Ok(())
+/// Hands on the rows of an event.
+pub(crate) fn hand_on(
+    event: &RowEvent<'_>,
+    bytes: &[u8],
+    transaction: &mut Transaction,
+    handoff: &Handoff,
+    batch: &mut Batch<State>,
+) -> Result<()> {
+    let table = &event.followed.table;
+    if event.head.width != table.columns.len() {
+        return Err(damaged(Damaged("its rows have more or fewer columns than their table")));
     }
+    let mut rest = Bytes(bytes);
+    let (mut old, mut new) = (Vec::new(), Vec::new());
+    while !rest.is_empty() {
+        image(table, event.head.first, &mut rest, &mut old).map_err(damaged)?;
+        if event.kind == Kind::Update {
+            image(table, event.head.second, &mut rest, &mut new).map_err(damaged)?;
+            complete(&mut new, &old);
+        }
+        let verdict = match event.era {
+            Era::After => Verdict::Apply,
+            Era::Before => Verdict::Drop,
+            Era::Between => judge(event, &old, &new, transaction, handoff),
+        };
+        send(event, &old, &new, verdict, transaction, batch)?;
+        transaction.rows += 1;
+    }
+    Ok(())
 }
 
 /// What the image after leaves out is as it was (`binlog_row_image=FULL_NODUP`).

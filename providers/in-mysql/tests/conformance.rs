@@ -1,4 +1,5 @@
 //! The conformance suite, over a snapshot and changes behind it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

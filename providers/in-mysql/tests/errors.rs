@@ -1,4 +1,5 @@
 //! What can be wrong with a server, each with what to do about it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

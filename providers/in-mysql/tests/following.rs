@@ -1,4 +1,5 @@
 //! The log: what each change becomes, and what a run does after it was stopped anywhere.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

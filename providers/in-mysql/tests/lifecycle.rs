@@ -1,4 +1,5 @@
 //! `check`, `discover`, `plan`, `init`, `status`, `destroy`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

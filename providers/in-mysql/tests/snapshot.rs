@@ -1,5 +1,6 @@
 //! The snapshot and what follows: killed anywhere, an append-only log of what was committed has no
 //! gap and no overlap.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Every type, out of the snapshot and out of the log: the same JSON, and the right one.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

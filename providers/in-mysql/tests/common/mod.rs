@@ -1,5 +1,5 @@
 //! A server for all tests of a file, a database for each, and what a run sent.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
