@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dstream_cdc::{Change, Era, TableState, Verdict};
-use dstream_sdk::{Batch, Result, tracing};
+use dstream_sdk::tracing;
 
 use crate::position::Position;
 use crate::state::State;
@@ -105,13 +105,13 @@ impl Handoff {
         self.open = self.tables.values().any(|table| !table.done);
     }
 
-    /// Offers what has changed.
-    pub(crate) fn offer(&mut self, batch: &mut Batch<State>) -> Result<()> {
-        for stream in std::mem::take(&mut self.moved) {
-            if let Some(table) = self.tables.get(&stream) {
-                batch.checkpoint_part(&stream, &State::Table(table.clone()))?;
-            }
-        }
-        Ok(())
+    /// The states that have changed since this was last asked.
+    pub(crate) fn take_moved(&mut self) -> Vec<(String, State)> {
+        let moved = std::mem::take(&mut self.moved).into_iter();
+        let states = moved.filter_map(|stream| {
+            let state = State::Table(self.tables.get(&stream)?.clone());
+            Some((stream, state))
+        });
+        states.collect()
     }
 }

@@ -53,7 +53,7 @@ impl InputProvider for MysqlInput {
         let found = source::named_tables(&mut conn, &meant).await?;
         let end = source::end_of_log(&mut conn, &server).await?;
         let (from, tables) =
-            begin(&config, &server, &mut conn, &mut command.checkpoint, &end).await?;
+            start::begin(&config, &server, &mut conn, &mut command.checkpoint, &end).await?;
         let resumed = from.is_some();
         let from = from.unwrap_or_else(|| end.clone());
         let mut handoff = Handoff::new(tables);
@@ -202,8 +202,9 @@ impl MysqlInput {
 
     fn offer(&mut self, batch: &mut Batch<State>) -> Result<()> {
         self.rows = 0;
-        self.handoff.offer(batch)?;
-        batch.checkpoint(&State::Log(self.log.state()))
+        let mut states = self.handoff.take_moved();
+        states.push((String::new(), State::Log(self.log.state())));
+        offer(&states, batch)
     }
 
     /// How far behind; every so often.
@@ -257,5 +258,10 @@ fn take(
             halves.insert(stream.to_owned());
         }
     }
-    if halves.is_empty() { handoff.offer(batch) } else { Ok(()) }
+    if halves.is_empty() { offer(&handoff.take_moved(), batch) } else { Ok(()) }
+}
+
+/// As one: the log's place and the tables' states belong together.
+fn offer(states: &[(String, State)], batch: &mut Batch<State>) -> Result<()> {
+    batch.checkpoint_parts(states.iter().map(|(part, state)| (part.as_str(), state)))
 }
