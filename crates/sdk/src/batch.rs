@@ -149,6 +149,25 @@ impl<C: Serialize> Batch<C> {
         self.core.offer(partition, |json| serde_json::to_writer(json, state))
     }
 
+    /// The same for several partitions, which move as one: no checkpoint has the new state of one
+    /// and the old state of another.
+    ///
+    /// # Errors
+    /// Where a state cannot become JSON.
+    pub fn checkpoint_parts<'p>(
+        &mut self,
+        parts: impl IntoIterator<Item = (&'p str, &'p C)>,
+    ) -> Result<()>
+    where
+        C: 'p,
+    {
+        for (partition, state) in parts {
+            self.core.note(partition, |json| serde_json::to_writer(json, state))?;
+        }
+        self.core.noted();
+        Ok(())
+    }
+
     /// Asks for a partition under a lease's epoch; the answer comes to
     /// [`claimed`](crate::InputProvider::claimed).
     pub fn claim(&mut self, partition: &str, epoch: u64) {

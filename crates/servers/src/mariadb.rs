@@ -32,6 +32,8 @@ impl Mariadb {
         install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
         install.args(["--skip-test-db", "--skip-name-resolve"]);
         install.arg(format!("--datadir={}", folder.join("data").display()));
+        // Two that run at once would trip over each other's temporary tables.
+        install.env("TMPDIR", &folder);
         let done = install.current_dir(&folder).output().expect("mariadb-install-db starts");
         assert!(
             done.status.success(),
@@ -150,8 +152,9 @@ impl Mariadb {
         self.guard = Some(guard);
     }
 
-    fn places(&self) -> [String; 4] {
+    fn places(&self) -> [String; 5] {
         [
+            format!("--tmpdir={}", self.folder.display()),
             format!("--datadir={}", self.data().display()),
             format!("--socket={}", self.folder.join("socket").display()),
             format!("--pid-file={}", self.folder.join("pid").display()),

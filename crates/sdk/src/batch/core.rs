@@ -103,6 +103,17 @@ impl Core {
         partition: &str,
         render: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
     ) -> Result<()> {
+        self.note(partition, render)?;
+        self.noted();
+        Ok(())
+    }
+
+    /// Notes a partition's state. It counts with [`noted`](Self::noted).
+    pub(crate) fn note(
+        &mut self,
+        partition: &str,
+        render: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> Result<()> {
         self.rendered.clear();
         render(&mut self.rendered)
             .map_err(|e| Error::from(e).context("the checkpoint cannot become JSON"))?;
@@ -115,11 +126,15 @@ impl Core {
             std::mem::swap(&mut part.json, &mut self.rendered);
             part.moved = true;
         }
+        Ok(())
+    }
+
+    /// All states stand for the rows so far; writes a checkpoint line when one is due.
+    pub(crate) fn noted(&mut self) {
         self.mark_safe();
         if self.clock.is_due() {
             self.write_checkpoint();
         }
-        Ok(())
     }
 
     /// Resuming here is right, though no state moved: for an input without any.

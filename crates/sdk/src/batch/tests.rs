@@ -116,3 +116,15 @@ fn a_row_with_a_newline_or_too_long_is_refused_and_leaves_nothing_behind() {
     batch.raw(&metadata, b"{\"a\":1}").unwrap();
     assert_eq!(lines(&batch), [r#"{"a":1}"#]);
 }
+
+#[test]
+fn partitions_that_move_as_one_are_never_half_in_a_checkpoint() {
+    let mut batch = batch(SECOND_LINE);
+    batch.checkpoint_parts([("a", &0), ("b", &0)]).unwrap();
+    for n in 1..=4 {
+        row(&mut batch, n);
+        batch.checkpoint_parts([("a", &n), ("b", &n)]).unwrap();
+    }
+    let wanted = ["1", "2", r#"c1{"a":2,"b":2}"#, "3", "4", r#"c2{"a":4,"b":4}"#];
+    assert_eq!(lines(&batch), wanted);
+}
