@@ -169,13 +169,10 @@ impl PostgresInput {
         plan.look_again(first.wire(), &self.publication, self.server.version).await?;
         let catalog = self.catalog.as_mut().ok_or_else(busy)?;
         let tables = plan.readings(catalog, self.config.snapshot_parallelism).await?;
-        batch.checkpoint(&State::Stream(plan.state.clone()))?;
-        for (name, table) in &plan.handoff.0 {
-            batch.checkpoint_part(name, &State::Table(table.clone()))?;
-        }
-        for reading in &tables {
-            batch.checkpoint_part(reading.table.stream(), &State::Table(reading.state.clone()))?;
-        }
+        let mut parts = vec![("", State::Stream(plan.state.clone()))];
+        parts.extend(plan.handoff.0.iter().map(|(n, t)| (n.as_str(), State::Table(t.clone()))));
+        parts.extend(tables.iter().map(|r| (r.table.stream(), State::Table(r.state.clone()))));
+        batch.checkpoint_parts(parts.iter().map(|(name, state)| (*name, state)))?;
         if tables.is_empty() {
             self.phase = self.stream(plan).await?;
             return Ok(Next::More);

@@ -207,32 +207,34 @@ impl Stream {
     /// Everything before `state.lsn` is in the batch or was sent.
     pub(super) fn offer(&mut self, batch: &mut Batch<State>) -> Result<()> {
         self.offered = Instant::now();
+        if self.handing_over || !self.unsaved.is_empty() {
+            return self.offer_with_tables(batch);
+        }
         let state = State::Stream(std::mem::take(&mut self.state));
         let offered = batch.checkpoint(&state);
         if let State::Stream(state) = state {
             self.state = state;
         }
-        offered?;
-        match self.handing_over || !self.unsaved.is_empty() {
-            true => self.offer_tables(batch),
-            false => Ok(()),
-        }
+        offered
     }
 
-    /// The tables that the stream has just passed, and those that began anew.
+    /// With the tables that the stream has just passed, and those that began anew. As one: a place
+    /// behind a truncate with a table that was not begun anew would lose its rows.
     #[cold]
-    fn offer_tables(&mut self, batch: &mut Batch<State>) -> Result<()> {
+    fn offer_with_tables(&mut self, batch: &mut Batch<State>) -> Result<()> {
         let unsaved = std::mem::take(&mut self.unsaved);
+        let mut parts = vec![("", State::Stream(self.state.clone()))];
         for (name, table) in &mut self.handoff.0 {
             let passed = table.pass(&self.state.lsn);
             if passed || !table.is_read() || unsaved.contains(name) {
-                batch.checkpoint_part(name, &State::Table(table.clone()))?;
+                parts.push((name, State::Table(table.clone())));
             }
             if passed {
                 let same = |known: &&mut super::relations::Known| known.table.stream() == name;
                 self.relations.all().filter(same).for_each(|known| known.handing_over = false);
             }
         }
+        batch.checkpoint_parts(parts.iter().map(|(name, state)| (*name, state)))?;
         self.handing_over = self.handoff.0.values().any(|table| !table.done);
         Ok(())
     }
