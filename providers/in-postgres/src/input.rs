@@ -14,7 +14,7 @@ use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server::Server;
 use crate::setup::slot;
-use crate::snapshot::{Making, Snapshot};
+use crate::snapshot::{Exported, Making, Snapshot};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
 use crate::stream::{Feed, Replication, Stream};
@@ -176,8 +176,14 @@ impl PostgresInput {
             self.phase = self.stream(plan).await?;
             return Ok(Next::More);
         }
-        let (parallelism, encoding) = (self.config.snapshot_parallelism, &self.server.encoding);
-        let snapshot = Snapshot::begin(&self.target, encoding, &made, tables, parallelism).await?;
+        let exported = Exported {
+            point: made.point,
+            snapshot: &made.snapshot,
+            encoding: &self.server.encoding,
+            own_sql: false,
+        };
+        let parallelism = self.config.snapshot_parallelism;
+        let snapshot = Snapshot::begin(&self.target, &exported, tables, parallelism).await?;
         tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading the rows that are there");
         self.phase = Phase::Snapshot(Box::new(snapshot), plan);
         Ok(Next::More)
@@ -238,7 +244,7 @@ impl PostgresInput {
 }
 
 /// Where the log ends now.
-async fn current_end(wire: &mut Wire) -> Result<Lsn> {
+pub(crate) async fn current_end(wire: &mut Wire) -> Result<Lsn> {
     let rows = wire
         .query(
             "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END",
