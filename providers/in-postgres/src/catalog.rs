@@ -60,12 +60,12 @@ pub(crate) async fn readable(wire: &mut Wire) -> Result<Vec<TableInfo>> {
 }
 
 async fn list(wire: &mut Wire, which: &str) -> Result<Vec<TableInfo>> {
-    // A table that was never analysed has no number of rows, but a size.
+    // A table that was never analysed has no number of rows, but a size; a row takes 40 bytes or more.
     let rows = wire
         .query(&format!(
             "SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relreplident, \
                CASE WHEN c.reltuples >= 0 THEN c.reltuples::int8 WHEN c.relkind = 'r' \
-                 THEN pg_relation_size(c.oid) / 100 ELSE 0 END, c.relkind \
+                 THEN pg_relation_size(c.oid) / 40 ELSE 0 END, c.relkind \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE {which} AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3"
         ))
