@@ -15,6 +15,8 @@ pub(crate) struct TableInfo {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) partitioned: bool,
+    /// `pg_class.relkind`.
+    pub(crate) kind: char,
     /// `d`efault, `n`othing, `f`ull or `i`ndex.
     pub(crate) identity: char,
     /// An estimate.
@@ -49,16 +51,27 @@ impl TableInfo {
 
 /// Every table that could be published, without its columns.
 pub(crate) async fn tables(wire: &mut Wire) -> Result<Vec<TableInfo>> {
+    list(wire, "c.relkind IN ('r', 'p') AND c.relpersistence = 'p'").await
+}
+
+/// Everything that rows can be selected from, without its columns.
+pub(crate) async fn readable(wire: &mut Wire) -> Result<Vec<TableInfo>> {
+    list(wire, "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'").await
+}
+
+async fn list(wire: &mut Wire, which: &str) -> Result<Vec<TableInfo>> {
+    // A table that was never analysed has no number of rows, but a size; a row takes 40 bytes or more.
     let rows = wire
-        .query(
+        .query(&format!(
             "SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relreplident, \
-               greatest(c.reltuples, 0)::int8, c.relispartition \
+               CASE WHEN c.reltuples >= 0 THEN c.reltuples::int8 WHEN c.relkind = 'r' \
+                 THEN pg_relation_size(c.oid) / 40 ELSE 0 END, c.relkind \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' \
-               AND n.nspname <> 'information_schema' ORDER BY 2, 3",
-        )
+             WHERE {which} AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3"
+        ))
         .await?;
-    Ok(rows.iter().map(info).collect())
+    let kind = |row| TableInfo { kind: text(row, 6).chars().next().unwrap_or('r'), ..info(row) };
+    Ok(rows.iter().map(kind).collect())
 }
 
 /// The partitions among all tables, whose changes a publication of their root has.
@@ -160,6 +173,7 @@ fn info(row: &Row) -> TableInfo {
         name: text(row, 2),
         partitioned: text(row, 3) == "t",
         identity: text(row, 4).chars().next().unwrap_or('d'),
+        kind: 'r',
         rows: text(row, 5).parse().unwrap_or(0),
         ..TableInfo::default()
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub(crate) struct Config {
     #[serde(flatten)]
     pub(crate) connection: ConnectionSettings,
-    /// `cdc`: what is there, then every change.
+    /// `cdc`: what is there, then every change. `query`: rows by SELECT, then the end.
     #[serde(default)]
     pub(crate) mode: Mode,
     /// Tables: `orders`, `public.*`, `sales.order_?`, `"My Schema"."my.table"`. Default: every
@@ -60,6 +60,38 @@ pub(crate) struct Config {
     /// When to end: `stopped`, or `caught_up` with what was committed when the run began.
     #[serde(default)]
     pub(crate) until: Until,
+    #[serde(flatten)]
+    pub(crate) select: QuerySettings,
+}
+
+/// What only `mode = "query"` has.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub(crate) struct QuerySettings {
+    /// Mode `query`: one SELECT in place of `tables`.
+    #[serde(default)]
+    pub(crate) query: Option<String>,
+    /// Mode `query`: the name of the stream that `query` makes.
+    #[serde(default)]
+    pub(crate) stream: Option<String>,
+    /// Mode `query`: read only rows behind the greatest value of this column that was read.
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+    /// Mode `query`: leave rows out whose cursor, a time, is younger than this: transactions that
+    /// are open may still add rows before them.
+    #[serde(default)]
+    pub(crate) cursor_lag: Option<TimeSpan>,
+    /// Mode `query`: the columns that tell rows apart. Default: the primary key.
+    #[serde(default)]
+    pub(crate) key: Vec<String>,
+    /// Mode `query`: how many connections read at the same time. Default: 2.
+    #[serde(default)]
+    pub(crate) parallelism: Option<usize>,
+    /// Mode `query`: rows for which this SQL condition holds.
+    #[serde(default, rename = "where")]
+    pub(crate) filter: Option<String>,
+    /// Mode `query`: these columns only.
+    #[serde(default)]
+    pub(crate) columns: Vec<String>,
 }
 
 /// How a table is read.
@@ -69,6 +101,8 @@ pub(crate) enum Mode {
     /// Change data capture: what is there, then every change.
     #[default]
     Cdc,
+    /// The rows that are there, or those that are new behind a cursor; then the end.
+    Query,
 }
 
 /// What of a table is published.
@@ -145,10 +179,17 @@ impl Config {
 
     /// What can be seen without the server.
     pub(crate) fn check(&self) -> Result<()> {
-        let Mode::Cdc = self.mode;
         self.tables()?;
         self.exclude()?;
         self.table_settings()?;
+        match self.mode {
+            Mode::Cdc => self.check_cdc(),
+            Mode::Query => crate::query::settings::check(self),
+        }
+    }
+
+    fn check_cdc(&self) -> Result<()> {
+        crate::query::settings::refuse(&self.select)?;
         if !(1..=64).contains(&self.snapshot_parallelism) {
             return Err(Error::config("snapshot_parallelism", "`snapshot_parallelism` is 1 to 64"));
         }

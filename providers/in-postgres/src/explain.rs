@@ -78,6 +78,17 @@ pub(crate) fn snapshot(error: dstream_postgres::Error, table: &str) -> Error {
     }
 }
 
+/// The checkpoint says nothing about what is asked for now.
+pub(crate) fn mode_changed(was: &str, is: &str) -> Error {
+    Error::config(
+        "mode",
+        format!(
+            "the checkpoint was made in mode \"{was}\", and the mode is \"{is}\": forget the checkpoint (`dstream state rm`) \
+             to begin anew, or give the task another name"
+        ),
+    )
+}
+
 /// There is a checkpoint, and its slot is gone.
 pub(crate) fn slot_missing(slot: &str, more: &str) -> Error {
     let more = if more.is_empty() { String::new() } else { format!(" ({more})") };

@@ -14,7 +14,7 @@ use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server::Server;
 use crate::setup::slot;
-use crate::snapshot::{Making, Snapshot, Worker};
+use crate::snapshot::{Exported, Making, Snapshot, Worker};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
 use crate::stream::{Feed, Replication, Stream};
@@ -163,8 +163,13 @@ impl PostgresInput {
             plan.state.lsn = made.point;
             plan.make_slot = false;
         }
-        let encoding = &self.server.encoding;
-        let mut first = Worker::connect(&self.target, encoding, &made.snapshot).await?;
+        let exported = Exported {
+            point: made.point,
+            snapshot: &made.snapshot,
+            encoding: &self.server.encoding,
+            own_sql: false,
+        };
+        let mut first = Worker::connect(&self.target, &exported).await?;
         first.hold(plan.to_read()).await?;
         plan.look_again(first.wire(), &self.publication, self.server.version).await?;
         let catalog = self.catalog.as_mut().ok_or_else(busy)?;
@@ -178,8 +183,7 @@ impl PostgresInput {
             return Ok(Next::More);
         }
         let parallelism = self.config.snapshot_parallelism;
-        let snapshot =
-            Snapshot::begin(&self.target, encoding, &made, first, tables, parallelism).await?;
+        let snapshot = Snapshot::begin(&self.target, &exported, first, tables, parallelism).await?;
         tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading the rows that are there");
         self.phase = Phase::Snapshot(Box::new(snapshot), plan);
         Ok(Next::More)
@@ -240,7 +244,7 @@ impl PostgresInput {
 }
 
 /// Where the log ends now.
-async fn current_end(wire: &mut Wire) -> Result<Lsn> {
+pub(crate) async fn current_end(wire: &mut Wire) -> Result<Lsn> {
     let rows = wire
         .query(
             "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END",

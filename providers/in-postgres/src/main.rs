@@ -1,4 +1,4 @@
-//! Reads PostgreSQL by change data capture: what is there, then every change.
+//! Reads PostgreSQL: by change data capture (what is there, then every change), or by query.
 
 mod catalog;
 mod config;
@@ -6,6 +6,8 @@ mod explain;
 mod input;
 mod lifecycle;
 mod lsn;
+mod provider;
+mod query;
 mod render;
 mod setup;
 mod snapshot;
@@ -17,8 +19,8 @@ mod types;
 mod watch;
 
 fn main() -> std::process::ExitCode {
-    dstream_sdk::input::<input::PostgresInput>(dstream_sdk::about!(
-        "Reads PostgreSQL by change data capture: what is there, then every change."
+    dstream_sdk::input::<provider::Input>(dstream_sdk::about!(
+        "Reads PostgreSQL: by change data capture, or by query."
     ))
     .with_check()
     .with_discover()

@@ -71,7 +71,7 @@ impl Plan {
                 Some(state) => return Err(key_changed(&table, &state)),
                 None => plan_lanes(wire, &info, &table, parallelism).await?,
             };
-            readings.push(Reading { info, table, state, truncate: self.again });
+            readings.push(Reading { info, table, state, truncate: self.again, select: None });
         }
         Ok(readings)
     }
@@ -80,6 +80,9 @@ impl Plan {
 /// Sets up what is missing and decides.
 pub(crate) async fn plan(input: &mut PostgresInput, start: InputStart<State>) -> Result<Plan> {
     let mut states = start.checkpoint;
+    if states.values().any(|state| matches!(state, State::Query(_))) {
+        return Err(explain::mode_changed("query", "cdc"));
+    }
     let stream = match states.remove("") {
         Some(State::Stream(state)) => Some(state),
         _ => None,

@@ -4,6 +4,7 @@ use dstream_cdc::TableState;
 use serde::{Deserialize, Serialize};
 
 use crate::lsn::Lsn;
+use crate::query::QueryState;
 
 /// The state of a partition: `""` is the stream, any other a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,8 @@ use crate::lsn::Lsn;
 pub(crate) enum State {
     /// The stream.
     Stream(StreamState),
+    /// A table in mode `query`.
+    Query(QueryState),
     /// A table's snapshot.
     Table(TableState<Lsn>),
 }

@@ -46,9 +46,31 @@ impl Table {
         columns: &[RawColumn],
         key: &[String],
     ) -> Result<Self> {
+        Self::resolve_as(wire, stream_name(schema, name), columns, key).await
+    }
+
+    /// The same for a stream that is called otherwise than its table, or has none.
+    pub(crate) async fn resolve_as(
+        wire: &mut Wire,
+        stream: String,
+        columns: &[RawColumn],
+        key: &[String],
+    ) -> Result<Self> {
         let asked: Vec<(u32, i32)> = columns.iter().map(|c| (c.oid, c.typmod)).collect();
         let types = types::resolve(wire, &asked).await?;
-        Ok(Self::new(stream_name(schema, name), columns, types, key))
+        Ok(Self::new(stream, columns, types, key))
+    }
+
+    /// Rows are read in the order of these columns, and told apart by them.
+    pub(crate) fn order_by(&mut self, names: &[String]) {
+        let place = |name: &String| self.columns.iter().position(|c| c.name == *name);
+        self.key = names.iter().filter_map(place).collect();
+    }
+
+    /// The columns that rows are read in the order of.
+    pub(crate) fn order(&self) -> Vec<String> {
+        let name = |&at: &usize| self.columns.get(at).map(|column| column.name.clone());
+        self.key.iter().filter_map(name).collect()
     }
 
     fn new(stream: String, raw: &[RawColumn], types: Vec<ColumnType>, key: &[String]) -> Self {

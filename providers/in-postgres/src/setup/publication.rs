@@ -130,14 +130,24 @@ pub(crate) async fn apply(wire: &mut Wire, plan: &Plan) -> Result<()> {
 
 /// The tables that the config means, in the order of their names; none where it names none.
 pub(crate) async fn wanted(wire: &mut Wire, config: &Config) -> Result<Vec<TableInfo>> {
-    let (patterns, exclude) = (config.tables()?, config.exclude()?);
-    if patterns.is_empty() {
+    if config.tables.is_empty() {
         return Ok(Vec::new());
     }
+    let all = catalog::tables(wire).await?;
+    choose(wire, config, all).await
+}
+
+/// Those of the tables that the config means, with columns and keys.
+pub(crate) async fn choose(
+    wire: &mut Wire,
+    config: &Config,
+    all: Vec<TableInfo>,
+) -> Result<Vec<TableInfo>> {
+    let (patterns, exclude) = (config.tables()?, config.exclude()?);
     let partitions = catalog::partitions(wire).await?;
     let mut used = vec![false; patterns.len()];
     let mut tables = Vec::new();
-    for table in catalog::tables(wire).await? {
+    for table in all {
         let matches =
             |p: &dstream_cdc::TablePattern| p.matches("public", &table.schema, &table.name);
         // A partition comes with its root, unless it is named itself.
@@ -222,16 +232,22 @@ async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) ->
     ))
 }
 
-/// `"public"."orders" ("id", "total") WHERE (total > 0), …`
-fn clause(config: &Config, tables: &[TableInfo]) -> Result<String> {
-    let settings = config.table_settings()?;
-    for (at, (pattern, _)) in settings.iter().enumerate() {
+/// Settings of a table that is not read are a mistake.
+pub(crate) fn require_settings_used(config: &Config, tables: &[TableInfo]) -> Result<()> {
+    for (at, (pattern, _)) in config.table_settings()?.iter().enumerate() {
         if !tables.iter().any(|t| pattern.matches("public", &t.schema, &t.name)) {
             let key = config.table.keys().nth(at).cloned().unwrap_or_default();
             let text = format!("`{pattern}` means none of the tables that are read");
             return Err(Error::config(format!("table.{key}"), text));
         }
     }
+    Ok(())
+}
+
+/// `"public"."orders" ("id", "total") WHERE (total > 0), …`
+fn clause(config: &Config, tables: &[TableInfo]) -> Result<String> {
+    require_settings_used(config, tables)?;
+    let settings = config.table_settings()?;
     let one = |table: &TableInfo| {
         let mut text = table.sql();
         for (_, own) in

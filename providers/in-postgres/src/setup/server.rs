@@ -75,6 +75,7 @@ impl Server {
             );
             return Err(Error::permanent(text));
         }
+        self.require_encoding()?;
         if self.wal_level != "logical" {
             return Err(Error::permanent(format!(
                 "the server's wal_level is `{}`, and logical replication needs `logical`: as a superuser run \
@@ -90,6 +91,11 @@ impl Server {
                  (Amazon RDS: GRANT rds_replication TO {role};)"
             )));
         }
+        Ok(())
+    }
+
+    /// Whether texts can be read at all.
+    pub(crate) fn require_encoding(&self) -> Result<()> {
         if self.encoding == "SQL_ASCII" {
             return Err(Error::permanent(format!(
                 "the database {} has the encoding SQL_ASCII: its texts can be in any encoding, and dstream's are \

@@ -65,15 +65,15 @@ pub(super) fn truncate_line(out: &mut Vec<u8>, table: &Table, point: Lsn) {
     );
 }
 
-/// The key of a line.
+/// The key of a line; `None`: a part of it is null.
 pub(super) fn key(table: &Table, line: &[u8]) -> Option<dstream_cdc::Key> {
     let mut texts = Vec::with_capacity(table.columns.len());
     for field in fields(line) {
         let mut text = Vec::new();
         unescape(&mut text, field);
-        texts.push(text);
+        texts.push((field != b"\\N").then_some(text));
     }
-    table.key_of(|at| texts.get(at).map(Vec::as_slice))
+    table.key_of(|at| texts.get(at).and_then(Option::as_deref))
 }
 
 fn unescape(out: &mut Vec<u8>, mut field: &[u8]) {

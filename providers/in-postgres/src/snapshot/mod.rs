@@ -19,8 +19,8 @@ use crate::explain;
 use crate::lsn::Lsn;
 use crate::state::State;
 
-pub(crate) use making::{Made, Making};
-pub(crate) use tables::{Reading, plan_lanes};
+pub(crate) use making::Making;
+pub(crate) use tables::{LARGE, RANGES_EACH, Reading, Select, plan_lanes, splits};
 pub(crate) use worker::Worker;
 use worker::{Job, Turn};
 
@@ -28,6 +28,18 @@ use worker::{Job, Turn};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+/// A snapshot that connections can import.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exported<'a> {
+    pub(crate) point: Lsn,
+    pub(crate) snapshot: &'a str,
+    /// The server's.
+    pub(crate) encoding: &'a str,
+    /// Statements are the user's own: names are looked up, and policies hold, as for any other
+    /// statement of the role.
+    pub(crate) own_sql: bool,
+}
 
 /// The snapshot while it is read.
 #[derive(Debug)]
@@ -47,8 +59,7 @@ impl Snapshot {
     /// one is not needed any more when this returns. `first` has it already, and the locks.
     pub(crate) async fn begin(
         target: &Target,
-        encoding: &str,
-        made: &Made,
+        exported: &Exported<'_>,
         first: Worker,
         tables: Vec<Reading>,
         parallelism: usize,
@@ -62,10 +73,10 @@ impl Snapshot {
         let wanted = parallelism.min(keyed.len()).max(1);
         let mut workers = vec![first];
         while workers.len() < wanted {
-            workers.push(Worker::connect(target, encoding, &made.snapshot).await?);
+            workers.push(Worker::connect(target, exported).await?);
         }
         Ok(Self {
-            point: made.point,
+            point: exported.point,
             tables,
             workers,
             keyed: keyed.into(),
@@ -143,7 +154,7 @@ impl Snapshot {
             let Some(job) = worker.job() else { continue };
             let reading = &mut self.tables[job.table];
             let turn = worker.drain(reading, self.point, batch);
-            let turn = turn.map_err(|e| explain::snapshot(e, &reading.info.sql()))?;
+            let turn = turn.map_err(|e| explain::snapshot(e, &reading.sql_name()))?;
             self.rows += turn.rows();
             settle(reading, job, turn, self.point, batch)?;
             if batch.is_full() {
@@ -181,11 +192,15 @@ fn settle(
     let Some(lane) = reading.state.lanes.get_mut(job.lane) else {
         return Err(Error::permanent("a range of the table is missing"));
     };
+    let incremental = reading.select.as_ref().is_some_and(|select| select.incremental);
     match turn {
         Turn::Nothing => return Ok(()),
         Turn::Rows(_, None) => return Ok(()),
         Turn::Rows(_, Some(key)) => lane.advance(key, &point),
-        Turn::Done(_) => lane.finish(&point),
+        // What comes later is behind the last row.
+        Turn::Done(_, Some(key)) if incremental => lane.advance(key, &point),
+        Turn::Done(..) if incremental => {}
+        Turn::Done(..) => lane.finish(&point),
     }
-    batch.checkpoint_part(reading.table.stream(), &State::Table(reading.state.clone()))
+    batch.checkpoint_part(reading.table.stream(), &reading.checkpoint())
 }

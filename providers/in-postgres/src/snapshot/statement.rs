@@ -3,6 +3,7 @@
 use dstream_cdc::{Key, KeyPart, Lane};
 use dstream_postgres::quote;
 
+use super::tables::Select;
 use crate::catalog::TableInfo;
 use crate::lsn::Lsn;
 use crate::table::{Column, Table};
@@ -33,6 +34,32 @@ pub(crate) fn copy(info: &TableInfo, table: &Table, lane: &Lane<Lsn>, encoding: 
     }
     if !row.is_empty() {
         sql += &format!(" ORDER BY {row}");
+    }
+    sql + ") TO STDOUT"
+}
+
+/// The same in the server's own order, which an index has, where nobody else has to compare keys.
+pub(super) fn select(select: &Select, table: &Table, lane: &Lane<Lsn>) -> String {
+    let columns = quote::names(table.columns.iter().map(|c| c.name.as_str()));
+    let order = quote::names(table.order().iter().map(String::as_str));
+    let mut conditions = select.conditions.clone();
+    let bound = |sign: &str, bound: &Key| {
+        let literal = |part: &KeyPart| match part {
+            KeyPart::Int(number) => format!("({number})"),
+            // Without a type of its own it takes the column's.
+            KeyPart::Text(text) => quote::literal(text),
+        };
+        let parts: Vec<String> = bound.0.iter().map(literal).collect();
+        format!("({order}) {sign} ({})", parts.join(", "))
+    };
+    conditions.extend(lane.after().map(|after| bound(">", after)));
+    conditions.extend(lane.to.as_ref().map(|to| bound("<=", to)));
+    let mut sql = format!("COPY (SELECT {columns} FROM {}", select.from);
+    if !conditions.is_empty() {
+        sql += &format!(" WHERE {}", conditions.join(" AND "));
+    }
+    if !order.is_empty() {
+        sql += &format!(" ORDER BY {order}");
     }
     sql + ") TO STDOUT"
 }

@@ -6,14 +6,16 @@ use dstream_sdk::Result;
 
 use crate::catalog::{TableInfo, text};
 use crate::lsn::Lsn;
+use crate::query::QueryState;
+use crate::state::State;
 use crate::table::{Column, Table};
 use crate::types::Order;
 
 /// A table with fewer rows than this is one range.
-const LARGE: u64 = 100_000;
+pub(crate) const LARGE: u64 = 100_000;
 
 /// Ranges for each connection, so that uneven ones even out.
-const RANGES_EACH: usize = 4;
+pub(crate) const RANGES_EACH: usize = 4;
 
 /// A table of which rows are to be read.
 #[derive(Debug)]
@@ -23,6 +25,47 @@ pub(crate) struct Reading {
     pub(crate) state: TableState<Lsn>,
     /// It was read before, and is read again from its beginning.
     pub(crate) truncate: bool,
+    /// In mode `query`: how it is selected.
+    pub(crate) select: Option<Select>,
+}
+
+/// How rows are selected in mode `query`.
+#[derive(Debug, Clone)]
+pub(crate) struct Select {
+    /// What follows FROM.
+    pub(crate) from: String,
+    pub(crate) conditions: Vec<String>,
+    /// Only rows behind the last that was read, in every run.
+    pub(crate) incremental: bool,
+}
+
+impl Reading {
+    /// What its partition's checkpoint holds.
+    pub(crate) fn checkpoint(&self) -> State {
+        match &self.select {
+            None => State::Table(self.state.clone()),
+            Some(Select { incremental: false, .. }) => {
+                State::Query(QueryState::Full(self.state.clone()))
+            }
+            Some(_) => State::Query(QueryState::Incremental {
+                order: self.state.key.clone(),
+                after: self.state.lanes.first().and_then(|lane| lane.after()).cloned(),
+            }),
+        }
+    }
+
+    /// Whether the table's rows can be kept from being rewritten meanwhile.
+    pub(crate) fn is_table(&self) -> bool {
+        self.info.oid != 0 && matches!(self.info.kind, 'r' | 'p')
+    }
+
+    /// Its name in SQL, for people.
+    pub(super) fn sql_name(&self) -> String {
+        match self.info.oid {
+            0 => self.table.stream().to_owned(),
+            _ => self.info.sql(),
+        }
+    }
 }
 
 /// Divides a table that was not read yet.
@@ -36,7 +79,7 @@ pub(crate) async fn plan_lanes(
     let ranges = parallelism * RANGES_EACH;
     let splits = match table.key.as_slice() {
         [only] if parallelism > 1 && info.rows >= LARGE => match table.columns.get(*only) {
-            Some(column) => splits(wire, info, column, ranges).await?,
+            Some(column) => splits(wire, &info.sql(), column, ranges).await?,
             None => Vec::new(),
         },
         _ => Vec::new(),
@@ -50,17 +93,17 @@ pub(crate) async fn plan_lanes(
     Ok(TableState::new(key, splits))
 }
 
-async fn splits(
+/// Keys that divide what `from` holds.
+pub(crate) async fn splits(
     wire: &mut Wire,
-    info: &TableInfo,
+    from: &str,
     column: &Column,
     ranges: usize,
 ) -> Result<Vec<Key>> {
     let ranges = i128::try_from(ranges).unwrap_or(1);
     if column.order == Order::Int {
         let name = quote::name(&column.name);
-        let rows =
-            wire.query(&format!("SELECT min({name}), max({name}) FROM {}", info.sql())).await;
+        let rows = wire.query(&format!("SELECT min({name}), max({name}) FROM {from}")).await;
         // Without the permission the read itself says so, with its remedy.
         let row = rows.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
         let (Ok(least), Ok(most)) = (text(&row, 0).parse::<i64>(), text(&row, 1).parse::<i64>())

@@ -4,6 +4,7 @@ use dstream_cdc::Key;
 use dstream_postgres::{Message, Target, Wire, quote};
 use dstream_sdk::{Batch, Error, Result};
 
+use super::Exported;
 use super::copy;
 use super::statement;
 use super::tables::Reading;
@@ -26,15 +27,15 @@ pub(super) enum Turn {
     Nothing,
     /// So many rows, up to and with this key.
     Rows(u64, Option<Key>),
-    /// So many rows, and the range is read.
-    Done(u64),
+    /// So many rows, up to and with this key, and the range is read.
+    Done(u64, Option<Key>),
 }
 
 impl Turn {
     pub(super) fn rows(&self) -> u64 {
         match self {
             Self::Nothing => 0,
-            Self::Rows(rows, _) | Self::Done(rows) => *rows,
+            Self::Rows(rows, _) | Self::Done(rows, _) => *rows,
         }
     }
 }
@@ -53,16 +54,20 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Connects, and sees what the snapshot sees.
-    pub(crate) async fn connect(target: &Target, encoding: &str, snapshot: &str) -> Result<Self> {
+    pub(crate) async fn connect(target: &Target, exported: &Exported<'_>) -> Result<Self> {
         let mut wire = server::connect(target).await?;
-        // A policy that hides rows is an error, not a gap.
-        wire.query(
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off",
-        )
+        wire.query("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+            .await?;
+        wire.query(match exported.own_sql {
+            true => "RESET search_path",
+            // A policy that hides rows is an error, not a gap.
+            false => "SET row_security = off",
+        })
         .await?;
         wire.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        wire.query(&format!("SET TRANSACTION SNAPSHOT {}", quote::literal(snapshot))).await?;
-        let encoding = encoding.to_owned();
+        wire.query(&format!("SET TRANSACTION SNAPSHOT {}", quote::literal(exported.snapshot)))
+            .await?;
+        let encoding = exported.encoding.to_owned();
         Ok(Self {
             wire,
             encoding,
@@ -119,10 +124,14 @@ impl Worker {
     /// Asks for the rest of a range.
     pub(super) async fn start(&mut self, job: Job, reading: &Reading) -> Result<()> {
         let Some(lane) = reading.state.lanes.get(job.lane) else { return Ok(()) };
-        let sql = statement::copy(&reading.info, &reading.table, lane, &self.encoding);
+        let sql = match &reading.select {
+            None => statement::copy(&reading.info, &reading.table, lane, &self.encoding),
+            Some(select) => statement::select(select, &reading.table, lane),
+        };
         tracing::debug!(sql, "reading");
         self.wire.begin(&sql).await?;
         self.job = Some(job);
+        self.last.clear();
         Ok(())
     }
 
@@ -158,7 +167,10 @@ impl Worker {
                 Some(Message::Error(error)) => self.failed = Some((*error).into()),
                 Some(Message::ReadyForQuery) => {
                     self.job = None;
-                    return self.failed.take().map_or(Ok(Turn::Done(rows)), Err);
+                    if let Some(error) = self.failed.take() {
+                        return Err(error);
+                    }
+                    return Ok(Turn::Done(rows, self.last_key(reading)?));
                 }
                 Some(_) => {}
             }
@@ -166,7 +178,25 @@ impl Worker {
         if rows == 0 {
             return Ok(Turn::Nothing);
         }
-        let key = if table.key.is_empty() { None } else { copy::key(table, &self.last) };
-        Ok(Turn::Rows(rows, key))
+        Ok(Turn::Rows(rows, self.last_key(reading)?))
+    }
+
+    /// The key of the last row, where there is one.
+    fn last_key(&self, reading: &Reading) -> Result<Option<Key>> {
+        if reading.table.key.is_empty() || self.last.is_empty() {
+            return Ok(None);
+        }
+        match copy::key(&reading.table, &self.last) {
+            None if reading.select.is_some() => Err(Error::config(
+                "key",
+                format!(
+                    "a row of {} has a null among {}: a key has to tell every row apart, so that a read can go on \
+                     behind any of them. Name other columns, or leave the row out",
+                    reading.table.stream(),
+                    reading.table.order().join(", ")
+                ),
+            )),
+            key => Ok(key),
+        }
     }
 }

@@ -1,0 +1,260 @@
+//! What is read: each table, or the SELECT, with its columns, key and order.
+
+use dstream_postgres::{Client, Target, Wire, quote};
+use dstream_sdk::{Error, FieldType, Result};
+
+use crate::catalog::{self, TableInfo, text};
+use crate::config::Config;
+use crate::explain;
+use crate::setup::publication;
+use crate::snapshot::{Reading, Select};
+use crate::table::{RawColumn, Table};
+
+/// Something that rows are read from.
+pub(super) struct Source {
+    pub(super) info: TableInfo,
+    /// Its `key` is the order that rows are read in.
+    pub(super) table: Table,
+    pub(super) select: Select,
+}
+
+impl Source {
+    /// Whether it has keys and indexes that the catalog knows.
+    pub(super) fn is_table(&self) -> bool {
+        self.info.oid != 0 && matches!(self.info.kind, 'r' | 'p')
+    }
+}
+
+impl Reading {
+    /// The type of the cursor.
+    pub(super) fn cursor_type(&self) -> Option<FieldType> {
+        field_type(&self.table, self.table.order().first()?)
+    }
+}
+
+/// Everything that the config means.
+pub(super) async fn find(wire: &mut Wire, target: &Target, config: &Config) -> Result<Vec<Source>> {
+    let client = Client::connect(target).await?;
+    let own_sql = config.select.query.is_some();
+    let path = if own_sql { "" } else { "; SET search_path = pg_catalog" };
+    let set = format!("SET default_transaction_read_only = on{path}");
+    client.batch_execute(&set).await.map_err(dstream_postgres::Error::from)?;
+    if let (Some(query), Some(stream)) = (&config.select.query, &config.select.stream) {
+        return Ok(vec![of_query(wire, &client, config, query, stream).await?]);
+    }
+    let all = catalog::readable(wire).await?;
+    let tables = publication::choose(wire, config, all).await?;
+    publication::require_settings_used(config, &tables)?;
+    let mut sources = Vec::with_capacity(tables.len());
+    for info in tables {
+        sources.push(of_table(wire, &client, config, info).await?);
+    }
+    Ok(sources)
+}
+
+async fn of_table(
+    wire: &mut Wire,
+    client: &Client,
+    config: &Config,
+    info: TableInfo,
+) -> Result<Source> {
+    let mut names = config.select.columns.clone();
+    let mut filters: Vec<(String, &String)> =
+        config.select.filter.iter().map(|filter| ("where".to_owned(), filter)).collect();
+    for (pattern, own) in config.table_settings()? {
+        if pattern.matches("public", &info.schema, &info.name) {
+            filters.extend(own.filter.iter().map(|f| (format!("table.{pattern}"), f)));
+            if !own.columns.is_empty() {
+                names.clone_from(&own.columns);
+            }
+        }
+    }
+    // The rows of its partitions belong to a partitioned table; those of inheriting ones do not.
+    let only = if info.kind == 'r' { "ONLY " } else { "" };
+    let from = format!("{only}{}", info.sql());
+    let list = match names.as_slice() {
+        [] => "*".to_owned(),
+        names => quote::names(names.iter().map(String::as_str)),
+    };
+    let sql = format!("SELECT {list} FROM {from}");
+    let mut columns =
+        described(client, &sql).await.map_err(|e| refused(e, "columns", &info.sql()))?;
+    for column in &mut columns {
+        column.not_null = info.columns.iter().any(|c| c.name == column.name && c.not_null);
+    }
+    let mut conditions = Vec::new();
+    for (path, filter) in filters {
+        let condition = format!("(\n{filter}\n)");
+        let sql = format!("SELECT FROM {from} WHERE {condition}");
+        described(client, &sql).await.map_err(|e| refused(e, &path, &info.sql()))?;
+        conditions.push(condition);
+    }
+    let key = match config.select.key.is_empty() {
+        true => info.key.clone(),
+        false => config.select.key.clone(),
+    };
+    let table = Table::resolve(wire, &info.schema, &info.name, &columns, &key).await?;
+    let select = Select { from, conditions, incremental: false };
+    let source = Source { info, table, select };
+    if !config.select.key.is_empty() && source.is_table() {
+        require_unique(wire, &source, &key).await?;
+    }
+    ordered(config, source, &key)
+}
+
+/// The SELECT as a table: it has to be one statement that gives rows and can stand in FROM.
+async fn of_query(
+    wire: &mut Wire,
+    client: &Client,
+    config: &Config,
+    query: &str,
+    stream: &str,
+) -> Result<Source> {
+    let query = query.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
+    // Alone first: as one statement it is complete, and cannot leave the parentheses around it.
+    described(client, query).await.map_err(|e| refused(e, "query", stream))?;
+    let from = format!("(\n{query}\n) AS {}", quote::name("query"));
+    let columns = described(client, &format!("SELECT * FROM {from}"))
+        .await
+        .map_err(|e| refused(e, "query", stream))?;
+    if let Some(twice) = columns
+        .iter()
+        .enumerate()
+        .find(|(at, column)| columns[..*at].iter().any(|before| before.name == column.name))
+    {
+        let text = format!(
+            "`query` has two columns that are called `{0}`: name one with AS",
+            twice.1.name
+        );
+        return Err(Error::config("query", text));
+    }
+    let key = config.select.key.clone();
+    let table = Table::resolve_as(wire, stream.to_owned(), &columns, &key).await?;
+    let select = Select { from, conditions: Vec::new(), incremental: false };
+    ordered(config, Source { info: TableInfo::default(), table, select }, &key)
+}
+
+/// Sets the order that rows are read in: the key's, or that of cursor and key.
+fn ordered(config: &Config, mut source: Source, key: &[String]) -> Result<Source> {
+    let has = |name: &String| source.table.columns.iter().any(|column| column.name == *name);
+    let stream = source.table.stream();
+    if let Some(missing) = config.select.key.iter().find(|name| !has(name)) {
+        return Err(unknown_column("key", missing, &source.table));
+    }
+    let Some(cursor) = &config.select.cursor else { return Ok(source) };
+    if !has(cursor) {
+        return Err(unknown_column("cursor", cursor, &source.table));
+    }
+    if source.table.key.is_empty() {
+        let text = format!(
+            "a cursor needs a key that tells rows of equal cursor values apart, and {stream} has none among the columns \
+             that are read: name its columns in `key`"
+        );
+        return Err(Error::config("key", text));
+    }
+    let time = [FieldType::Date, FieldType::Timestamp, FieldType::Timestamptz];
+    if config.select.cursor_lag.is_some()
+        && !field_type(&source.table, cursor).is_some_and(|kind| time.contains(&kind))
+    {
+        let text = format!(
+            "`cursor_lag` needs a cursor that is a date or a timestamp; `{cursor}` of {stream} is not"
+        );
+        return Err(Error::config("cursor_lag", text));
+    }
+    let nullable = source.table.schema.fields.iter().any(|f| f.name == *cursor && f.nullable);
+    if nullable {
+        source.select.conditions.push(format!("{} IS NOT NULL", quote::name(cursor)));
+        tracing::info!(stream, cursor, "rows whose cursor is null are not read");
+    }
+    let rest = key.iter().filter(|name| *name != cursor);
+    let order: Vec<String> = std::iter::once(cursor).chain(rest).cloned().collect();
+    source.table.order_by(&order);
+    source.select.incremental = true;
+    Ok(source)
+}
+
+/// The columns of one statement, which is not run.
+async fn described(client: &Client, sql: &str) -> Result<Vec<RawColumn>, dstream_postgres::Error> {
+    let statement = client.prepare(sql).await?;
+    let column = |column: &dstream_postgres::tokio_postgres::Column| RawColumn {
+        name: column.name().to_owned(),
+        oid: column.type_().oid(),
+        typmod: column.type_modifier(),
+        not_null: false,
+    };
+    Ok(statement.columns().iter().map(column).collect())
+}
+
+fn field_type(table: &Table, name: &str) -> Option<FieldType> {
+    table.schema.fields.iter().find(|field| field.name == name).map(|field| field.kind)
+}
+
+/// Without uniqueness a read that goes on behind a key would leave rows out.
+async fn require_unique(wire: &mut Wire, source: &Source, key: &[String]) -> Result<()> {
+    let rows = wire
+        .query(&format!(
+            "SELECT array_to_json(array_agg(a.attname))::text FROM pg_index i \
+             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) \
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+             WHERE i.indrelid = {} AND i.indisunique AND i.indisvalid AND i.indpred IS NULL \
+               AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid",
+            source.info.oid
+        ))
+        .await?;
+    let covered = rows.iter().any(|row| {
+        let index: Vec<String> = serde_json::from_str(&text(row, 0)).unwrap_or_default();
+        !index.is_empty() && index.iter().all(|name| key.contains(name))
+    });
+    let nullable = key.iter().find(|name| {
+        source.table.schema.fields.iter().any(|field| field.name == **name && field.nullable)
+    });
+    match (covered, nullable) {
+        (true, None) => Ok(()),
+        (false, _) => Err(Error::config(
+            "key",
+            format!(
+                "no unique index of {} is on ({}): rows could not be told apart by it. Name the columns of a unique index, \
+                 or leave `key` out for the primary key",
+                source.table.stream(),
+                key.join(", ")
+            ),
+        )),
+        (true, Some(name)) => Err(Error::config(
+            "key",
+            format!(
+                "the column {name} of {} may be null, so it tells no rows apart: name other columns, or run \
+                 ALTER TABLE {} ALTER {} SET NOT NULL;",
+                source.table.stream(),
+                source.info.sql(),
+                quote::name(name)
+            ),
+        )),
+    }
+}
+
+fn unknown_column(setting: &str, name: &str, table: &Table) -> Error {
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let text = format!(
+        "`{name}` is no column of {} that is read; there are: {}",
+        table.stream(),
+        names.join(", ")
+    );
+    Error::config(setting, text)
+}
+
+/// What the server said about a text of the config.
+fn refused(error: dstream_postgres::Error, path: &str, name: &str) -> Error {
+    match (path, error.server().map(|server| server.code.as_str())) {
+        (_, Some("42501")) => explain::snapshot(error, name),
+        ("query", Some(code)) if code.starts_with("42") || code.starts_with("0A") => Error::config(
+            path,
+            format!(
+                "`query` has to be one SELECT (or VALUES, or WITH … SELECT) that changes nothing: {error}"
+            ),
+        ),
+        (_, Some(code)) if code.starts_with("42") || code.starts_with("22") => {
+            Error::config(path, format!("{name}: {error}"))
+        }
+        _ => error.into(),
+    }
+}
