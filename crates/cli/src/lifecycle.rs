@@ -95,7 +95,8 @@ pub(crate) fn resource(value: &Value) -> String {
         _ => ' ',
     };
     let mut line = format!("{sign} {} {name}", field("type"));
-    for extra in [field("action"), field("detail")].iter().filter(|e| !e.is_empty()) {
+    let action = if field("action") == "none" { "no change" } else { field("action") };
+    for extra in [action, field("detail")].iter().filter(|e| !e.is_empty()) {
         line.push_str(&format!("  {}", short(extra, MAX_DETAIL)));
     }
     line

@@ -152,9 +152,12 @@ async fn every_rejected_row_has_one_letter_after_crashes() {
 
 #[tokio::test]
 async fn every_rejected_row_has_one_letter_of_each_output_after_crashes() {
-    let project = project()
-        .named_output("x", Protocol::V2, true, OUTPUT)
-        .named_output("y", Protocol::V2, true, OUTPUT);
+    let project = project().named_output("x", Protocol::V2, true, OUTPUT).named_output(
+        "y",
+        Protocol::V2,
+        true,
+        OUTPUT,
+    );
     through_crashes(&project).await;
     check(&project, &["x", "y"]);
 }

@@ -1,6 +1,7 @@
 //! Transcripts: what goes in, and exactly what comes out.
 
 use super::*;
+use serde_json::value::RawValue;
 
 fn talk(letters: &str, stdin: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();

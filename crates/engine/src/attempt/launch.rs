@@ -42,6 +42,7 @@ pub(super) async fn launch(
     let task = &runner.request.task.name;
     let mut book = state.clone();
 
+    resume::check_providers(task, &book, &route)?;
     start_outputs(runner, lives, &mut route.outputs, &book).await?;
     let keeper = accept_outputs(task, lives, &mut route, &mut book)?;
     if resume::done_by_hand(&mut book) {

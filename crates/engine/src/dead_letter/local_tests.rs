@@ -44,10 +44,15 @@ fn equal_rows_are_letters_of_their_own_and_kept_byte_for_byte() {
 fn equal_lines_of_an_older_version_are_letters_of_their_own_with_ids_that_stay() {
     let folder = tempfile::tempdir().unwrap();
     let letters = letters(&folder);
-    let old = |n| format!("{{\"id\":\"aa\",\"at\":\"x\",\"provider\":\"db\",\"role\":\"output\",\"error\":{{\"kind\":\"permanent\",\"message\":\"m\"}},\"envelope\":{n}}}\n");
+    let old = |n| {
+        format!(
+            "{{\"id\":\"aa\",\"at\":\"x\",\"provider\":\"db\",\"role\":\"output\",\"error\":{{\"kind\":\"permanent\",\"message\":\"m\"}},\"envelope\":{n}}}\n"
+        )
+    };
     fs::create_dir_all(letters.path().parent().unwrap()).unwrap();
     fs::write(letters.path(), [old(1), old(1), old(1)].concat()).unwrap();
-    let ids = |l: &LocalDeadLetters| l.list().unwrap().into_iter().map(|l| l.id).collect::<Vec<_>>();
+    let ids =
+        |l: &LocalDeadLetters| l.list().unwrap().into_iter().map(|l| l.id).collect::<Vec<_>>();
     assert_eq!(ids(&letters), ["aa", "aa-2", "aa-3"]);
     assert_eq!(letters.remove(|l| l.id == "aa").unwrap(), 1);
     assert_eq!(ids(&letters), ["aa-2", "aa-3"]);
@@ -64,7 +69,10 @@ fn a_letter_that_is_sent_again_by_its_id_is_kept_once_with_its_last_reason() {
         letters.append(one).unwrap();
     }
     let kept = letters.list().unwrap();
-    assert_eq!((kept.len(), &kept[0].at, kept[0].error.message.as_str()), (2, &first.at, "still not"));
+    assert_eq!(
+        (kept.len(), &kept[0].at, kept[0].error.message.as_str()),
+        (2, &first.at, "still not")
+    );
     // Another output may reject the same envelope.
     letters.append(&DeadLetter { provider: "other".into(), ..first }).unwrap();
     assert_eq!(letters.list().unwrap().len(), 3);

@@ -142,8 +142,9 @@ impl DeadLetters for Noting {
 
     /// An attempt failed, and the next one sends these again: they may be taken this time.
     fn cut(&self, run: &str, covered: &Counts) -> io::Result<usize> {
-        let beyond =
-            |b: &Back| b.run.as_deref() == Some(run) && b.n > covered.get(&b.key).copied().unwrap_or(0);
+        let beyond = |b: &Back| {
+            b.run.as_deref() == Some(run) && b.n > covered.get(&b.key).copied().unwrap_or(0)
+        };
         self.back().retain(|b| !beyond(b));
         self.letters.cut(run, covered)
     }
