@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dstream_config::{Diagnostics, Loaded, Select, render};
+use dstream_config::{Diagnostic, Diagnostics, Loaded, Select, render};
+use dstream_engine::mask::Mask;
 use dstream_engine::state::{Holder, LocalState};
 use dstream_registry::{NoRemote, Registry, SearchPath};
 use dstream_task::Task;
@@ -27,7 +28,8 @@ impl Project {
     pub(crate) fn load(context: &Context, vars: &Vars, select: Select) -> Result<Self> {
         let project = Self::read(context, vars, select)??;
         if !context.global.json {
-            for warning in &project.loaded.warnings {
+            let short = unmasked(&project.loaded);
+            for warning in project.loaded.warnings.iter().chain(&short) {
                 let file = &project.loaded.file;
                 context.screen.error(&render(warning, file, context.screen.color_err));
             }
@@ -101,6 +103,18 @@ impl Project {
         }
         self.task(name).map(|_| ())
     }
+}
+
+/// Secrets that are too short to be masked anywhere.
+fn unmasked(loaded: &Loaded) -> Option<Diagnostic> {
+    let short = |word: &String| !word.is_empty() && word.trim().len() < Mask::SHORTEST;
+    loaded.secrets.words().iter().any(short).then(|| {
+        Diagnostic::warning(format!(
+            "a sensitive value has less than {} bytes, and is not masked: every count would vanish",
+            Mask::SHORTEST
+        ))
+        .help("where it is no secret, write `nonsensitive(…)` around it")
+    })
 }
 
 /// Windows' canonical paths begin with `\\?\`, and many programs fail in a folder that is named so:

@@ -169,6 +169,11 @@ fn task_schedule(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Sch
 
 fn limits(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Limits {
     let normal = Limits::default();
+    if let Some(attribute) = fields.setting_of("start_timeout")
+        && reader.duration(Some(attribute)).is_some_and(|d| d.is_zero())
+    {
+        reader.refuse(attribute, "longer than nothing".into(), "no provider could start");
+    }
     let mut time = |name| reader.duration(fields.setting_of(name));
     let start = time("start_timeout").unwrap_or(normal.start_timeout);
     let stop = time("stop_timeout").unwrap_or(normal.stop_timeout);
