@@ -28,7 +28,7 @@ demo: ## 28,298 airports from a CSV file into SQLite, and a question to the tabl
 kill: ## The demo again, killed half way and run again
 	@.ci/demo kill
 
-test: ## Run every test that needs no server
+test: ## Run every test; those of databases start servers of their own where they are installed
 	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace

@@ -2,9 +2,9 @@ task "people" {
   input {
     provider = "file"
     config {
-      path = "data/people-*.csv"
+      path   = "data/people-*.csv"
       stream = "people"
-      key = ["id"]
+      key    = ["id"]
       types = {
         zip = "string"
         pay = "decimal(12,2)"

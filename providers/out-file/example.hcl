@@ -2,7 +2,7 @@ task "archive" {
   input {
     provider = "file"
     config {
-      path = "logs/app.jsonl"
+      path   = "logs/app.jsonl"
       follow = true
     }
   }
@@ -10,9 +10,9 @@ task "archive" {
   output {
     provider = "file"
     config {
-      path = "archive/{year}/{month}/{stream}-{date}.jsonl.zst"
+      path         = "archive/{year}/{month}/{stream}-{date}.jsonl.zst"
       rotate_bytes = 1000000000
-      sha256 = true
+      sha256       = true
     }
   }
 }

@@ -9,10 +9,10 @@ task "people" {
   output {
     provider = "sqlite"
     config {
-      path = "people.db"
+      path  = "people.db"
       table = "people"
-      mode = "upsert"
-      key = ["id"]
+      mode  = "upsert"
+      key   = ["id"]
     }
   }
 }

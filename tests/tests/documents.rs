@@ -62,6 +62,8 @@ fn every_provider_is_in_the_list_and_its_readme_shows_its_example() {
         let example = fs::read_to_string(entry.path().join("example.hcl")).unwrap();
         let readme = fs::read_to_string(entry.path().join("README.md")).unwrap();
         assert!(readme.contains(&format!("```hcl\n{example}```")), "{name}: README and example");
+        let file = dstream_config::SourceFile::new("example.hcl", example.clone());
+        assert_eq!(dstream_config::format(&file).unwrap(), example, "{name}: `dstream fmt`");
         // `provider = "file"` in an input stands for in-file.
         let mut block = "";
         for line in example.lines().map(str::trim) {

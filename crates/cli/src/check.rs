@@ -8,7 +8,9 @@ use crate::project::Project;
 use crate::resolve::Provider;
 
 /// What is wrong with a block, given what its provider says of itself.
+/// In a broken task what is in error is not there, and so is not missing.
 pub(crate) fn check(project: &Project, task: &Task, provider: &Provider) -> Vec<Diagnostic> {
+    let broken = project.loaded.broken.iter().any(|t| t.name == task.name);
     let Some(description) = &provider.description else { return Vec::new() };
     let (role, block) = (provider.member.role, &provider.member.block);
     let span = project.loaded.block_span(&task.name, role, &block.name);
@@ -27,7 +29,10 @@ pub(crate) fn check(project: &Project, task: &Task, provider: &Provider) -> Vec<
     let problems = check_against_schema(&description.config, &block.config);
     let loaded = &project.loaded;
     found.extend(
-        problems.iter().map(|p| loaded.config_diagnostic(&task.name, role, &block.name, p)),
+        problems
+            .iter()
+            .filter(|p| !(broken && p.missing))
+            .map(|p| loaded.config_diagnostic(&task.name, role, &block.name, p)),
     );
     found
 }

@@ -137,9 +137,14 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Reads the command line; ends the process with help or an error where that is due.
 pub(crate) fn parse() -> Cli {
-    let matches = definition().get_matches();
-    match Cli::from_arg_matches(&matches) {
+    let read = definition().try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    match read {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|a| a == "--json") => {
+            let text = error.render().to_string();
+            let text = text.trim_start_matches("error: ").trim_end();
+            crate::context::refuse_usage(text)
+        }
         Err(error) => error.exit(),
     }
 }

@@ -81,6 +81,20 @@ impl Context {
     }
 }
 
+/// Wrong usage, for a program that asked for documents. Ends the process.
+pub(crate) fn refuse_usage(text: &str) -> ! {
+    let (summary, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let mut problem = Problem::usage(summary);
+    for line in rest.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        problem = problem.help(line);
+    }
+    let object = json!({ "error": problem.to_json() }).to_string();
+    let screen = Screen::new(false, true);
+    screen.line(&answer::document("", &object));
+    screen.flush();
+    std::process::exit(i32::from(problem.exit.code()))
+}
+
 /// Variables that are no text cannot travel; their names are not ours to use.
 fn environment(global: &Global) -> Vec<(String, String)> {
     use clap::ValueEnum;

@@ -96,11 +96,12 @@ pub(crate) fn resource(value: &Value) -> String {
         _ => ' ',
     };
     let mut line = format!("{sign} {} {name}", field("type"));
+    let action = if field("action") == "none" { "no change" } else { field("action") };
     let (detail, statement) = match field("detail") {
         text if text.contains('\n') => ("", text),
         text => (text, ""),
     };
-    for extra in [field("action"), detail].iter().filter(|e| !e.is_empty()) {
+    for extra in [action, detail].iter().filter(|e| !e.is_empty()) {
         line.push_str(&format!("  {}", short(extra, MAX_DETAIL)));
     }
     for part in statement.lines() {

@@ -3,6 +3,7 @@
 use dstream_config::{Diagnostic, Diagnostics, Loaded, SourceFile, render};
 use dstream_engine::state::StateError;
 use dstream_engine::{Failure, FailureKind};
+use dstream_protocol::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::diagnostics::{of_failure, to_json};
@@ -53,16 +54,28 @@ impl Problem {
     /// What went wrong with a provider of `task`.
     pub(crate) fn failure(loaded: &Loaded, task: &str, failure: &Failure) -> Box<Self> {
         let exit = match failure.kind {
-            FailureKind::Guarantee => Exit::Usage,
+            FailureKind::Guarantee | FailureKind::Provider(ErrorKind::Config) => Exit::Usage,
             _ => Exit::Failed,
         };
         let diagnostic = of_failure(loaded, task, failure);
         let mut problem = Self::within(exit, vec![diagnostic], loaded.file.clone());
         if let Some((role, name)) = &failure.provider
             && !failure.stderr.is_empty()
+            // It has said itself what is wrong, and logged the same.
+            && !matches!(failure.kind, FailureKind::Provider(_))
         {
             let title = dstream_engine::route::title(*role, name);
             problem.stderr.push((title, failure.stderr.clone()));
+        }
+        problem
+    }
+
+    /// The same for a call that moves no data: there is no checkpoint to go on from.
+    pub(crate) fn call(loaded: &Loaded, task: &str, failure: &Failure) -> Box<Self> {
+        let mut problem = Self::failure(loaded, task, failure);
+        let moves = matches!(failure.kind, FailureKind::Crash | FailureKind::StopTimeout);
+        if moves && failure.help.is_empty() {
+            problem.diagnostics.iter_mut().for_each(|d| d.help.clear());
         }
         problem
     }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dstream_config::{Loaded, Select};
+use dstream_config::{Diagnostic, Diagnostics, Loaded, Select, render};
+use dstream_engine::mask::Mask;
 use dstream_engine::state::{Holder, LocalState};
 use dstream_registry::{NoRemote, Registry, SearchPath};
 use dstream_task::Task;
@@ -25,6 +26,23 @@ pub(crate) struct Project {
 impl Project {
     /// Loads the task file.
     pub(crate) fn load(context: &Context, vars: &Vars, select: Select) -> Result<Self> {
+        let project = Self::read(context, vars, select)??;
+        if !context.global.json {
+            let short = unmasked(&project.loaded);
+            for warning in project.loaded.warnings.iter().chain(&short) {
+                let file = &project.loaded.file;
+                context.screen.error(&render(warning, file, context.screen.color_err));
+            }
+        }
+        Ok(project)
+    }
+
+    /// The same without a word of warnings, and with what there is of a file that has mistakes.
+    pub(crate) fn read(
+        context: &Context,
+        vars: &Vars,
+        select: Select,
+    ) -> Result<std::result::Result<Self, Diagnostics>> {
         let file = &context.global.config;
         if !file.exists() {
             return Err(Problem::usage(format!("there is no task file {}", file.display()))
@@ -32,7 +50,16 @@ impl Project {
         }
         let mut inputs = context.inputs(vars);
         inputs.select = select;
-        let loaded = dstream_config::load(file, &inputs)?;
+        let loaded = match dstream_config::load(file, &inputs) {
+            Ok(loaded) => loaded,
+            Err(found) => return Ok(Err(found)),
+        };
+        Self::of(context, loaded).map(Ok)
+    }
+
+    /// What belongs to a loaded task file.
+    pub(crate) fn of(context: &Context, loaded: Loaded) -> Result<Self> {
+        let file = &context.global.config;
         let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = whole_path(parent)
             .map_err(|e| Problem::io(format!("cannot use the folder {}", parent.display()), &e))?;
@@ -76,6 +103,18 @@ impl Project {
         }
         self.task(name).map(|_| ())
     }
+}
+
+/// Secrets that are too short to be masked anywhere.
+fn unmasked(loaded: &Loaded) -> Option<Diagnostic> {
+    let short = |word: &String| !word.is_empty() && word.trim().len() < Mask::SHORTEST;
+    loaded.secrets.words().iter().any(short).then(|| {
+        Diagnostic::warning(format!(
+            "a sensitive value has less than {} bytes, and is not masked: every count would vanish",
+            Mask::SHORTEST
+        ))
+        .help("where it is no secret, write `nonsensitive(…)` around it")
+    })
 }
 
 /// Windows' canonical paths begin with `\\?\`, and many programs fail in a folder that is named so:

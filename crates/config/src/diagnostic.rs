@@ -141,12 +141,14 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 /// Everything that is wrong with a file. Displays as a person reads it, without colour.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Diagnostics {
     /// The task file.
     pub file: SourceFile,
     /// In the order of the file; at least one.
     pub list: Vec<Diagnostic>,
+    /// What could be read of the file in spite of them, where it could be parsed.
+    pub loaded: Option<Box<crate::Loaded>>,
 }
 
 impl Diagnostics {
@@ -155,7 +157,7 @@ impl Diagnostics {
         list.retain(|d| d.kind != Kind::Consequence);
         list.sort_by_key(|d| d.span.as_ref().map_or(0, |s| s.start));
         list.dedup();
-        Self { file, list }
+        Self { file, list, loaded: None }
     }
 
     /// All of them, rendered one below the other.

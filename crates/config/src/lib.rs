@@ -63,6 +63,7 @@ pub use loaded::{Loaded, RequiredProvider, Settings, VariableInfo};
 pub use render::render;
 pub use schema::{SchemaProblem, check_against_schema};
 pub use source::{Position, SourceFile, Span};
+pub use suggest::nearest;
 pub use version::{BadConstraint, Constraint};
 
 use std::path::Path;

@@ -21,6 +21,8 @@ pub struct Loaded {
     pub tasks: Vec<Task>,
     /// Tasks that were not asked for and refer to something that is not set, with what is missing.
     pub incomplete: Vec<(String, Vec<Diagnostic>)>,
+    /// Tasks with mistakes, without what is in error: only to look for more mistakes in them.
+    pub broken: Vec<Task>,
     /// The values of the secrets in all tasks.
     pub secrets: Secrets,
     /// The `dstream` block.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use dstream_protocol::{Committed, PartitionStates, Progress, ProviderError, Rejected, Role};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::dead_letter::{self, Closed, DeadLetter, DeadLetters, Taken};
 use crate::event::{Event, EventKind, EventSink, Totals, VERSION};
 use crate::failure::{Failure, FailureKind};
 use crate::ledger::{Account, Ledger};
@@ -125,6 +125,9 @@ pub(crate) struct Seat {
     pub(crate) cursor: Option<usize>,
     /// The epoch that it claimed, for a transactional output.
     pub(crate) epoch: Option<u64>,
+    /// What it stored of rejections in an earlier run counts. Not where the source is read again
+    /// from before them.
+    pub(crate) resends: bool,
     /// What it said of itself in `@error`.
     pub(crate) last_words: Mutex<Option<ProviderError>>,
     /// What it was sent and has not accounted for.
@@ -145,6 +148,10 @@ pub(crate) struct Hub {
     pub(crate) seats: Vec<Seat>,
     pub(crate) book: Mutex<Book>,
     pub(crate) graveyard: Option<Graveyard>,
+    /// The tag of this attempt, in dead letters.
+    pub(crate) run: String,
+    /// The destination keeps the checkpoint, and so may be ahead of the state.
+    pub(crate) keeper: bool,
     pub(crate) signals: mpsc::UnboundedSender<Signal>,
     /// Something was committed.
     pub(crate) dirty: Notify,
@@ -193,6 +200,7 @@ impl Hub {
             let first = account.is_new();
             (account.settle(id), std::mem::take(&mut account.rejected), first)
         };
+        let letters = self.new_letters(seat);
         let sent = sent.map_err(|e| who.failure(FailureKind::Protocol, e.to_string()))?;
         // A destination that stores rejections sends those of an earlier run again, before anything
         // else. They belong to no interval of this one.
@@ -208,15 +216,55 @@ impl Hub {
             let written = if who.v2 { written } else { sent };
             self.counters.written.fetch_add(written, Relaxed);
         }
-        self.book().ledger.commit(cursor, id, state);
+        {
+            let ledger = &mut self.book().ledger;
+            if let Some(letters) = letters {
+                ledger.keep_whole(cursor, id);
+                ledger.note_letters(dead_letter::key(who.role, &who.name), id, letters);
+            }
+            ledger.commit(cursor, id, state);
+        }
         self.dirty.notify_one();
         Ok(())
+    }
+
+    /// How many letters of a provider there are, where there are more than when this was asked last.
+    fn new_letters(&self, seat: Index) -> Option<u64> {
+        let mut account = self.account(seat);
+        let letters = account.letters;
+        (std::mem::replace(&mut account.noted, letters) < letters).then_some(letters)
+    }
+
+    /// What an input or transform has rejected so far stands before checkpoint `id`.
+    pub(crate) fn close_letters(&self, seat: Index, id: u64) -> Result<(), Failure> {
+        let Some(letters) = self.new_letters(seat) else { return Ok(()) };
+        let who = &self.seats[seat];
+        let provider = dead_letter::key(who.role, &who.name);
+        self.book().ledger.note_letters(provider.clone(), id, letters);
+        let Some(graveyard) = self.graveyard.as_ref().filter(|_| self.keeper) else {
+            return Ok(());
+        };
+        // The destination may have this checkpoint durable before the next save.
+        let note = Closed { run: self.run.clone(), provider, checkpoint: id, letters };
+        let noted = graveyard.store.close(&note).and_then(|()| graveyard.store.sync());
+        noted.map_err(|e| {
+            who.failure(FailureKind::State, format!("a dead letter cannot be kept: {e}"))
+        })
     }
 
     /// A provider says that an envelope can never be written.
     pub(crate) fn reject(&self, seat: Index, mut rejected: Rejected) -> Result<(), Failure> {
         let who = &self.seats[seat];
-        self.account(seat).rejected += 1;
+        let resent = dead_letter::is_resent(who.epoch, rejected.commit);
+        if resent && !who.resends {
+            return Ok(());
+        }
+        let n = {
+            let mut account = self.account(seat);
+            account.rejected += u64::from(!resent);
+            account.letters += u64::from(!resent);
+            if resent { 0 } else { account.letters }
+        };
         rejected.error = self.mask.error(rejected.error);
         let reason = rejected.error.message.clone();
         let Some(graveyard) = &self.graveyard else {
@@ -225,7 +273,14 @@ impl Hub {
                 .failure(FailureKind::Rejected, message)
                 .help("to keep rejected envelopes and go on, add `dead_letter {}` to the task"));
         };
-        let letter = DeadLetter::new(who.role, &who.name, rejected);
+        let taken = Taken {
+            role: who.role,
+            provider: &who.name,
+            run: &self.run,
+            n,
+            own_id: who.epoch.is_some(),
+        };
+        let letter = DeadLetter::new(&taken, rejected);
         graveyard.store.append(&letter).map_err(|e| {
             let message = format!("a dead letter cannot be kept: {e}");
             who.failure(FailureKind::State, message)

@@ -1,7 +1,7 @@
 //! Which checkpoint is where: offered by an input, on its way, committed by the outputs, folded
 //! into the state. And whether the lines between two of them add up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use dstream_protocol::{CommitMark, Json, PartitionStates};
@@ -24,6 +24,8 @@ struct Cursor {
     committed: u64,
     /// What it gave with its commits, oldest first.
     states: VecDeque<(u64, Json)>,
+    /// Its commits (what was committed before, what is since) in which it rejected something.
+    whole: VecDeque<(u64, u64)>,
 }
 
 /// The checkpoints of one attempt, in order.
@@ -34,6 +36,8 @@ pub(crate) struct Ledger {
     cursors: Vec<Cursor>,
     folded: u64,
     last_input_id: Vec<u64>,
+    /// By provider: how many of its dead letters stand before a checkpoint, oldest first.
+    letters: BTreeMap<String, VecDeque<(u64, u64)>>,
 }
 
 /// What folding changed.
@@ -65,6 +69,7 @@ impl Ledger {
             cursors: (0..outputs).map(|_| Cursor::default()).collect(),
             folded: 0,
             last_input_id: vec![0; inputs],
+            letters: BTreeMap::new(),
         }
     }
 
@@ -119,9 +124,29 @@ impl Ledger {
         }
     }
 
-    /// The newest id that every critical output has committed.
+    /// The commit of an output up to `id`, which comes next, holds rejections: which of them stand
+    /// before a checkpoint in its midst nobody can tell, so the state goes before all or behind all.
+    pub(crate) fn keep_whole(&mut self, output: usize, id: u64) {
+        let cursor = &mut self.cursors[output];
+        cursor.whole.push_back((cursor.committed, id));
+    }
+
+    /// So many dead letters of a provider stand before checkpoint `id`.
+    pub(crate) fn note_letters(&mut self, provider: String, id: u64, letters: u64) {
+        self.letters.entry(provider).or_default().push_back((id, letters));
+    }
+
+    /// The newest id that every critical output has committed, and that parts no commit with
+    /// rejections.
     pub(crate) fn settled(&self) -> u64 {
-        self.cursors.iter().map(|c| c.committed).min().unwrap_or(0)
+        let mut settled = self.cursors.iter().map(|c| c.committed).min().unwrap_or(0);
+        let commits = || self.cursors.iter().flat_map(|c| &c.whole);
+        while let Some((before, _)) =
+            commits().find(|(before, id)| *before < settled && settled < *id)
+        {
+            settled = *before;
+        }
+        settled
     }
 
     /// Whether something is committed that the state does not hold.
@@ -155,8 +180,16 @@ impl Ledger {
             while let Some((_, given)) = cursor.states.pop_front_if(|(id, _)| *id <= settled) {
                 output.state = Some(given);
             }
+            cursor.whole.retain(|(_, id)| *id > settled);
             if let Some(epoch) = epochs[index].filter(|_| settled > self.folded) {
                 output.mark = Some(CommitMark { epoch, id: settled });
+            }
+        }
+        if let Some(dead) = &mut state.dead_letters {
+            for (provider, notes) in &mut self.letters {
+                while let Some((_, count)) = notes.pop_front_if(|(id, _)| *id <= settled) {
+                    dead.covered.insert(provider.clone(), count);
+                }
             }
         }
         self.folded = self.folded.max(settled);
@@ -172,6 +205,10 @@ pub(crate) struct Account {
     intervals: VecDeque<(u64, u64)>,
     /// `@rejected` lines that it has sent since its last account.
     pub(crate) rejected: u64,
+    /// Its dead letters in this attempt.
+    pub(crate) letters: u64,
+    /// How many of them are known to stand before a checkpoint.
+    pub(crate) noted: u64,
     settled: u64,
 }
 
@@ -238,6 +275,7 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dead_letter::Coverage;
     use serde_json::value::RawValue;
 
     fn states(part: &str, value: &str) -> PartitionStates {
@@ -315,6 +353,27 @@ mod tests {
         let composed = ledger.compose(2, 4).unwrap();
         assert_eq!((text(&composed), composed.left_out), (r#"{"":9}"#.into(), Some(0)));
         assert!(ledger.compose(4, 5).is_none());
+    }
+
+    #[test]
+    fn the_state_never_parts_a_commit_that_holds_rejections() {
+        let mut ledger = Ledger::new(2, 2);
+        let mut state = TaskState::new("t");
+        state.dead_letters = Some(Coverage::default());
+        for id in 1..=4 {
+            ledger.offer(0, id, PartitionStates::new());
+        }
+        let covered = |state: &TaskState| state.dead_letters.clone().unwrap().covered;
+        ledger.commit(0, 1, None);
+        ledger.keep_whole(0, 3);
+        ledger.note_letters("output.x".into(), 3, 2);
+        ledger.commit(0, 3, None);
+        ledger.commit(1, 2, None);
+        assert_eq!(fold(&mut ledger, &mut state).id, 1);
+        assert!(covered(&state).is_empty());
+        ledger.commit(1, 4, None);
+        assert_eq!(fold(&mut ledger, &mut state).id, 3);
+        assert_eq!(covered(&state), [("output.x".to_owned(), 2)].into());
     }
 
     #[test]

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 /// Below this length a secret is only masked where it stands alone: `eu` must not blacken `neutral`.
 const SHORT: usize = 8;
 
-/// Below this length nothing is masked: it is no secret, and every count would vanish.
-const SHORTEST: usize = 3;
-
 /// Replaces every known secret with `(sensitive)`.
 #[derive(Debug, Clone)]
 pub struct Mask(Option<AhoCorasick>);
 
 impl Mask {
+    /// Below this length nothing is masked: it is no secret, and every count would vanish.
+    pub const SHORTEST: usize = 3;
+
     /// Masks the values of these secrets, each line of a longer one by itself.
     pub fn new(secrets: &Secrets) -> Self {
         let words = secrets.words();
@@ -25,7 +25,7 @@ impl Mask {
         let escaped = words.iter().filter_map(|w| serde_json::to_string(w).ok());
         let escaped: Vec<String> = escaped.map(|w| w.trim_matches('"').to_owned()).collect();
         let mut all: Vec<&str> = lines.chain(escaped.iter().map(String::as_str)).collect();
-        all.retain(|w| w.trim().len() >= SHORTEST);
+        all.retain(|w| w.trim().len() >= Self::SHORTEST);
         all.sort_unstable();
         all.dedup();
         if all.is_empty() {

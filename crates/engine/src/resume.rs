@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use dstream_protocol::{Json, PartitionStates, Ready, SourceStates};
+use dstream_protocol::{Json, PartitionStates, Ready, Role, SourceStates};
 use dstream_task::Source;
 
 use crate::failure::{Failure, FailureKind};
-use crate::route::Member;
+use crate::route::{Member, Route};
 use crate::state::TaskState;
 
 /// Holds what an output said at its start against the state.
@@ -35,6 +35,22 @@ pub(crate) fn check_output(
             ))
             .help(format!("to fill it again from the beginning: empty it, then `dstream state rm {task}`"))
             .help("or bring the right destination back"));
+    }
+    Ok(())
+}
+
+/// Holds the providers that the task names against the state, before any of them is started: one
+/// would be handed the checkpoint of another, and could say only that it does not understand it.
+pub(crate) fn check_providers(task: &str, state: &TaskState, route: &Route) -> Result<(), Failure> {
+    for member in route.outputs.iter().chain(&route.inputs) {
+        let name = &member.block.name;
+        let (stored, what) = match member.role {
+            Role::Output => (state.outputs.get(name).map(|o| &o.provider), "destination"),
+            _ => (state.inputs.get(name).map(|i| &i.provider), "source"),
+        };
+        let Some(provider) = stored else { continue };
+        let stored = Stored { provider, fingerprint: None };
+        check_identity(task, member, stored, &Ready::default(), what)?;
     }
     Ok(())
 }
@@ -210,7 +226,7 @@ mod tests {
     use super::*;
     use crate::route::{Program, Protocol};
     use crate::state::{InputState, OutputState};
-    use dstream_protocol::{CommitMark, Role};
+    use dstream_protocol::CommitMark;
     use dstream_task::Block;
     use serde_json::value::RawValue;
 

@@ -202,3 +202,18 @@ async fn a_file_that_is_cut_back_gets_whole_intervals_of_several_inputs_too() {
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     assert_eq!(project.lines("out")[..2], [r#"{"data":"a"}"#, r#"{"data":"a"}"#]);
 }
+
+#[tokio::test]
+async fn another_provider_is_refused_before_it_is_handed_the_checkpoint_of_the_first() {
+    let project = Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V2, COLLECT);
+    project.run().await;
+    let mut other = project.replace_input(Protocol::V2, "touch started; exit 1");
+    let path = other.folder.path().join("another.sh");
+    std::fs::rename(other.folder.path().join("input-input.sh"), &path).unwrap();
+    other.route.inputs[0].program.path.clone_from(&path);
+    other.route.inputs[0].block.source = dstream_task::Source::Path(path.display().to_string());
+    let failure = failure(&other.run().await);
+    assert_eq!(failure.kind, FailureKind::Mismatch, "{failure}");
+    assert!(failure.message.contains("another.sh"), "{failure}");
+    assert!(!other.folder.path().join("started").exists());
+}

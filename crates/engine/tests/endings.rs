@@ -234,3 +234,39 @@ async fn an_output_that_has_committed_everything_and_stays_is_named_and_waited_f
     let named = |kind: &EventKind| matches!(kind, EventKind::Warning { message, .. } if message.contains("does not end; waiting"));
     assert!(project.kinds().iter().any(named), "{:?}", project.kinds());
 }
+
+#[tokio::test]
+async fn of_a_version_1_output_that_never_reads_nobody_says_that_nothing_is_lost() {
+    let deaf = r#"read -r c; echo '{"status":"ready"}'; sleep 5"#;
+    let mut project =
+        Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V1, deaf);
+    project.task.limits.stop_timeout = Duration::from_secs(1);
+    project.run().await;
+    let said: Vec<String> = project
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| match kind {
+            EventKind::Warning { message, .. } => Some(message),
+            _ => None,
+        })
+        .collect();
+    assert!(said.iter().any(|m| m.contains("what it has not read or written is lost")), "{said:?}");
+    assert!(!said.iter().any(|m| m.contains("nothing is lost")), "{said:?}");
+    // After one second, and after two more.
+    assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[tokio::test]
+async fn a_version_1_input_that_ended_well_is_not_blamed_for_the_transform_behind_it() {
+    let input = r#"for i in {1..3000}; do echo "{\"data\":$i,\"metadata\":{}}"; done; exit 0"#;
+    let fails = format!(r#"{READY}; read -r line; exec 0<&-; sleep 0.3; exit 7"#);
+    for _ in 0..4 {
+        let project = Project::new()
+            .input(Protocol::V1, input)
+            .transform("fails", &fails)
+            .output(Protocol::V2, COLLECT);
+        let failure = failure(&project.run().await);
+        assert_eq!(failure.provider.as_ref().unwrap().1, "fails", "{failure}");
+        assert!(!failure.message.contains("@end"), "{failure}");
+    }
+}

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use dstream_engine::dead_letter::{DeadLetter, DeadLetters, LocalDeadLetters};
+use dstream_engine::dead_letter::{Closed, Counts, DeadLetter, DeadLetters, LocalDeadLetters};
 use dstream_engine::state::{
     InheritedLock, LocalState, StateError, StateHandle, StateStore, TaskState,
 };
@@ -94,9 +94,21 @@ impl DeadLetters for SlowDisk {
         Ok(())
     }
 
+    fn close(&self, _: &Closed) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.note("sync".into());
         Ok(())
+    }
+
+    fn closed(&self, _: &str, _: u64) -> io::Result<Counts> {
+        Ok(Counts::new())
+    }
+
+    fn cut(&self, _: &str, _: &Counts) -> io::Result<usize> {
+        Ok(0)
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::ProviderError;
+use crate::ready::CommitMark;
 use crate::schema::StreamSchema;
 
 /// JSON that is opaque to whoever carries it.
@@ -182,9 +183,14 @@ pub struct ClaimedPart {
 /// `@rejected`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rejected {
-    /// Stable over replays, so that the same rejection is kept once.
+    /// Of a transactional output, which may send a rejection again: by this the host knows it. For
+    /// all others the host makes one up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The commit of a transactional output that the rejection was stored with. One of an earlier
+    /// epoch is sent again, and belongs to no interval of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitMark>,
     /// Why it can never be written.
     pub error: ProviderError,
     /// The envelope, byte for byte.

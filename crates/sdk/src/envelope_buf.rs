@@ -30,7 +30,7 @@ impl EnvelopeBuf {
             slots.push(slot);
             at = next;
         }
-        let rejections = Rejections::new("", "test", true);
+        let rejections = Rejections::new(true);
         Ok(Self { text: text.to_owned(), slots, rejections })
     }
 

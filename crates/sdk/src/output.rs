@@ -197,7 +197,7 @@ pub struct Commit {
     pub states: SourceStates,
     /// Envelopes taken since the commit before, the rejected ones not counted.
     pub written: u64,
-    /// What was rejected since the commit before, with ids that are the same in a replay.
+    /// What was rejected since the commit before, with ids by which the host knows one that is sent again.
     /// Only for an output with [`DELIVERY`](OutputProvider::DELIVERY)`.transactional`, which stores
     /// them; elsewhere they have gone to the host already and this is empty.
     pub rejected: Vec<Rejected>,

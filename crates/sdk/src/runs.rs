@@ -121,7 +121,7 @@ mod tests {
 
     fn fill(text: &[u8]) -> (Vec<String>, u64, usize) {
         let mut text = text.to_vec();
-        let mut rejections = Rejections::new("", "output", true);
+        let mut rejections = Rejections::new(true);
         let checked = Checked::new(&mut text, &mut rejections).unwrap();
         let text = String::from_utf8(text).unwrap();
         let mut run = Run::default();
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_line_without_dead_letters_ends_the_run() {
-        let mut rejections = Rejections::new("", "output", false);
+        let mut rejections = Rejections::new(false);
         assert!(Checked::new(&mut b"\xff\n".to_vec(), &mut rejections).is_err());
     }
 }

@@ -50,7 +50,7 @@ impl Session {
 
     pub(crate) fn rejections(&self) -> Rejections {
         let command = &self.command;
-        Rejections::new(&command.task_id, &command.name, command.dead_letter && self.v2)
+        Rejections::new(command.dead_letter && self.v2)
     }
 
     /// Says `ready`, with what its version knows.

@@ -31,6 +31,10 @@ pub struct TableSettings {
     /// The table. May hold `{stream}`, which is also the default, and the stream's parts `{schema}`
     /// and `{name}`: what stands before its last dot, and behind it.
     #[serde(default = "stream")]
+    #[schemars(extend(
+        "pattern" = r"^([^{}]|\{(stream|schema|name)\})+$",
+        "patternMessage" = "may hold {stream}, {schema} and {name}, and no other braces"
+    ))]
     pub table: String,
     /// `append`: every row is a new one. `upsert`: a row takes the place of the one with its key,
     /// and deletes are followed. `history`: every change becomes a row that says what happened.

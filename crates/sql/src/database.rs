@@ -34,6 +34,11 @@ pub trait Database: Sized + 'static {
     /// The place in a few words, for people: a path, or host and database. No secrets.
     fn place(settings: &Self::Settings) -> String;
 
+    /// Whether the database is certainly not there, without a look at more than its place.
+    fn is_gone(_: &Self::Settings) -> bool {
+        false
+    }
+
     /// Connects. `None`: there is no database, and `access` is to look only.
     ///
     /// # Errors

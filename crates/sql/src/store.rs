@@ -25,6 +25,14 @@ impl<D: Database> Store<D> {
     /// has saved are forgotten, and checkpoints that a person has set replace those that are stored.
     pub(crate) async fn open(settings: D::Settings, start: &OutputStart) -> Result<Self> {
         let owner = Owner::new(&start.task_id, &start.task, &start.name);
+        // Made anew it would be empty, and behind what the source was told.
+        if start.confirmed.is_some() && D::is_gone(&settings) {
+            return Err(Error::permanent(format!(
+                "{} is not there, though this task has written to it: bring it back, or begin from the beginning with `dstream state rm {}`",
+                D::place(&settings),
+                start.task
+            )));
+        }
         let Some(mut db) = D::connect(&settings, Access::Run).await? else {
             return Err(Error::permanent("the database could not be made"));
         };

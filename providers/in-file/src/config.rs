@@ -41,9 +41,11 @@ pub(crate) struct Config {
     pub(crate) rotate_wait: TimeSpan,
     /// CSV: the one ASCII character between fields. Default: a comma; a tab for .tsv.
     #[serde(default)]
+    #[schemars(extend("pattern" = "^[\\x00-\\x7F]$", "patternMessage" = "must be one ASCII character"))]
     pub(crate) delimiter: Option<String>,
     /// CSV: the one ASCII character around fields; `""`: there is none.
     #[serde(default = "quote")]
+    #[schemars(extend("pattern" = "^[\\x00-\\x7F]?$", "patternMessage" = "must be one ASCII character, or empty"))]
     pub(crate) quote: String,
     /// CSV: whether the first row holds the columns' names.
     #[serde(default = "yes")]

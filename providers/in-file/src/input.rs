@@ -52,7 +52,11 @@ impl InputProvider for FileInput {
     }
 
     fn fingerprint(&self) -> Option<String> {
-        Some(format!("file:{}", self.config.path))
+        // `./people.csv` is `people.csv`.
+        let path: std::path::PathBuf =
+            std::path::Path::new(&self.config.path).components().collect();
+        let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+        Some(format!("file:{path}"))
     }
 
     async fn read(&mut self, batch: &mut Batch<FileState>) -> Result<Next> {

@@ -14,6 +14,10 @@ use crate::template::Template;
 pub(crate) struct Config {
     /// Where the files go. May hold `{stream}`, `{task}`, `{date}`, `{year}`, `{month}`, `{day}`,
     /// `{hour}` (of UTC, when the row is written).
+    #[schemars(extend(
+        "pattern" = r"^([^{}]|\{(stream|task|date|year|month|day|hour)\})+$",
+        "patternMessage" = "may hold {stream}, {task}, {date}, {year}, {month}, {day} and {hour}, and no other braces"
+    ))]
     pub(crate) path: String,
     /// `csv` or `jsonl`. Default: by the path's ending (.csv, .tsv, .jsonl, .ndjson, before .gz and .zst).
     #[serde(default)]
@@ -39,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) new_columns: NewColumns,
     /// CSV: the one ASCII character between fields. Default: a comma; a tab for .tsv.
     #[serde(default)]
+    #[schemars(extend("pattern" = "^[\\x00-\\x7F]$", "patternMessage" = "must be one ASCII character"))]
     pub(crate) delimiter: Option<String>,
     /// CSV: what ends a row: `crlf`, as RFC 4180 has it, or `lf`.
     #[serde(default)]

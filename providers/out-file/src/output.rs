@@ -62,7 +62,11 @@ impl OutputProvider for FileOutput {
     }
 
     fn fingerprint(&self) -> Option<String> {
-        Some(format!("file:{}", self.files.settings.config.path))
+        // `./people.csv` is `people.csv`.
+        let path = std::path::Path::new(&self.files.settings.config.path);
+        let path: std::path::PathBuf = path.components().collect();
+        let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+        Some(format!("file:{path}"))
     }
 
     async fn schema(&mut self, schema: &StreamSchema) -> Result<()> {

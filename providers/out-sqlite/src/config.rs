@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Which database.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct Settings {
-    /// The database file. It is made where it is not there; its folder must be.
+    /// The database file. It is made where it is not there, with its folder.
     pub(crate) path: String,
     /// `wal`: readers are not held up while this writes. `delete`: one file, no side files.
     #[serde(default)]

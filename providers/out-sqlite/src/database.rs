@@ -51,12 +51,20 @@ impl Database for Sqlite {
         settings.path.clone()
     }
 
+    fn is_gone(settings: &Settings) -> bool {
+        settings.path != ":memory:" && !Path::new(&settings.path).exists()
+    }
+
     async fn connect(settings: &Settings, access: Access) -> Result<Option<Self>> {
         let mut connection = match access {
             Access::Look if !Path::new(&settings.path).exists() => return Ok(None),
             Access::Look => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                Connection::open_with_flags(&settings.path, flags).map_err(fatal)?
+                // A reader that may not write would leave the log's files behind.
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let connection =
+                    Connection::open_with_flags(&settings.path, flags).map_err(fatal)?;
+                connection.pragma_update(None, "query_only", "ON").map_err(fatal)?;
+                connection
             }
             Access::Change | Access::Run => db::open(settings, true)?,
         };

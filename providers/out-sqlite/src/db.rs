@@ -1,5 +1,6 @@
 //! The connection: how it is opened, and what its errors mean.
 
+use std::path::Path;
 use std::time::Duration;
 
 use dstream_sdk::{Error, ErrorKind, Result};
@@ -19,6 +20,12 @@ const CACHE_KIB: i64 = 12 << 10;
 pub(crate) fn open(settings: &Settings, create: bool) -> Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    let folder = Path::new(&settings.path).parent().filter(|f| !f.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|_| create) {
+        std::fs::create_dir_all(folder).map_err(|e| {
+            Error::config("path", format!("cannot make the folder `{}`: {e}", folder.display()))
+        })?;
+    }
     let connection = Connection::open_with_flags(&settings.path, flags)
         .map_err(|e| Error::config("path", format!("cannot open `{}`: {e}", settings.path)))?;
     prepare(settings, &connection)

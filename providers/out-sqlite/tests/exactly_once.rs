@@ -361,3 +361,46 @@ fn a_database_of_an_earlier_version_is_gone_on_with() {
     let sql = "SELECT state FROM _dstream_checkpoints WHERE input = 'in'";
     assert_eq!(query::<String>(folder.path(), sql), "6");
 }
+
+#[test]
+fn a_database_that_is_gone_is_not_made_anew_and_its_folder_is_made_the_first_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out/eu/x.db");
+    let mut first = command(folder.path(), &json!({"path": path}));
+    let run = |command: &Value| {
+        let mut host = FakeHost::start(PROGRAM).unwrap();
+        host.send_json(command).unwrap();
+        let ready = host.json().unwrap();
+        host.close();
+        drop(host.rest());
+        ready
+    };
+    assert_eq!(run(&first)["status"], "ready");
+    std::fs::remove_file(&path).unwrap();
+    first["confirmed"] = json!({"epoch": 1, "id": 4});
+    let refused = run(&first);
+    assert_eq!(refused["status"], "error", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("is not there"), "{refused}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn looking_at_a_database_leaves_no_files_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut host, _) = start(folder.path(), &json!({}));
+    row(&mut host, "insert", &json!({"a": 1}), &json!({}));
+    checkpoint(&mut host, 1, &json!(1));
+    finish(host);
+    for operation in ["plan", "status", "check"] {
+        let mut command = command(folder.path(), &json!({}));
+        command["command"] = operation.into();
+        let mut host = FakeHost::start(PROGRAM).unwrap();
+        host.send_json(&command).unwrap();
+        host.close();
+        let said = host.rest().unwrap();
+        assert!(!said.is_empty(), "{operation}");
+        let files: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert_eq!(files, ["x.db"], "{operation}");
+    }
+}

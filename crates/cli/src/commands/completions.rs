@@ -19,8 +19,17 @@ pub(crate) struct Completions {
 
 pub(crate) fn run(args: &Completions) -> Result<Answer> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::definition(), "dstream", &mut script);
+    clap_complete::generate(args.shell, &mut shown(), "dstream", &mut script);
     let script = String::from_utf8_lossy(&script).trim_end().to_owned();
     let document = json!({ "shell": args.shell.to_string(), "script": script });
     Ok(Answer::new(script, document))
+}
+
+/// The definition without what is hidden: the generator would offer that too.
+fn shown() -> clap::Command {
+    let all = cli::definition();
+    clap::Command::new("dstream")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(all.get_subcommands().filter(|c| !c.is_hide_set()).cloned())
 }

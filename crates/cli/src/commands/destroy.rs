@@ -18,7 +18,10 @@ use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Resolved, resolve};
 
-/// Remove what `init TASK` made, the task's state, and what its outputs keep of it.
+/// Remove what `init TASK` or a run of it made, the task's state, and what its outputs keep of it.
+///
+/// Tables that a run made go too, with their rows and the bookkeeping (`_dstream_…`); tables that
+/// were there before stay, and so does a database's file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  dstream destroy orders\n  dstream destroy orders --auto-approve"
@@ -43,6 +46,9 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
     let task_id = handle.load()?.map(|s| s.task_id).unwrap_or_default();
 
     if !args.auto_approve {
+        if context.global.json {
+            return Err(nobody());
+        }
         let shown = preview(context, &project, task, &task_id, &resolved).await;
         context.screen.error(&shown);
         if !approved(context)? {
@@ -56,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
         let answer = ask(context, &project, task, &task_id, provider, Operation::Destroy)
             .await
             .map_err(|f| {
-                Problem::failure(&project.loaded, &task.name, &f)
+                Problem::call(&project.loaded, &task.name, &f)
                     .help("the task's state was kept; correct it, then run `destroy` again")
             })?;
         lines.push(provider.member.title());
@@ -104,13 +110,15 @@ async fn preview(
     lines.join("\n")
 }
 
+fn nobody() -> Box<Problem> {
+    Problem::usage("nobody can be asked: stdin is not a terminal, or --json is set")
+        .help("add `--auto-approve` to remove it without being asked; `dstream status TASK` shows what is there")
+}
+
 /// Asks a person.
 fn approved(context: &Context) -> Result<bool> {
-    if !std::io::stdin().is_terminal() || context.global.json {
-        return Err(Problem::usage(
-            "nobody can be asked: stdin is not a terminal, or --json is set",
-        )
-        .help("add `--auto-approve` to remove it without being asked"));
+    if !std::io::stdin().is_terminal() {
+        return Err(nobody());
     }
     context.screen.error("Type `yes` to remove it:");
     let mut answer = String::new();

@@ -5,6 +5,7 @@ use dstream_config::Select;
 use dstream_task::{Block, Task};
 use serde_json::{Value, json};
 
+use super::list::{incomplete, not_yet};
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
@@ -41,11 +42,20 @@ pub(crate) fn run(context: &Context, args: &Graph) -> Result<Answer> {
         None => project.loaded.tasks.iter().collect(),
     };
     let text = match args.format {
-        Format::Text => tasks.iter().map(|t| text(t)).collect::<Vec<_>>().join("\n\n"),
+        Format::Text => {
+            let mut parts: Vec<String> = tasks.iter().map(|t| text(t)).collect();
+            if args.task.is_none() {
+                parts.extend(not_yet(&project.loaded));
+            }
+            parts.join("\n\n")
+        }
         Format::Dot => format!("digraph dstream {{\n  rankdir=LR;\n{}}}", dot(&tasks)),
         Format::Mermaid => format!("flowchart LR\n{}", mermaid(&tasks)).trim_end().to_owned(),
     };
-    let document = json!({ "tasks": tasks.iter().map(|t| task_json(t)).collect::<Vec<_>>() });
+    let document = json!({
+        "tasks": tasks.iter().map(|t| task_json(t)).collect::<Vec<_>>(),
+        "incomplete": incomplete(&project.loaded),
+    });
     Ok(Answer::new(text, document))
 }
 

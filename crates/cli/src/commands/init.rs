@@ -93,7 +93,7 @@ async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
     for provider in builders(&resolved) {
         let answer = ask(context, &project, task, &state.task_id, provider, Operation::Init)
             .await
-            .map_err(|f| Problem::failure(&project.loaded, name, &f))?;
+            .map_err(|f| Problem::call(&project.loaded, name, &f))?;
         lines.push(provider.member.title());
         let said = describe(&answer);
         let said = if said.is_empty() { vec!["done".to_owned()] } else { said };

@@ -9,13 +9,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::TaskState;
 use dstream_protocol::{
     Checkpoint, Command as Line, Control, ErrorKind, Json, Operation, ProviderError, Ready,
     Startup, VERSION,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use crate::answer::Answer;
 use crate::exit::Exit;
@@ -129,20 +130,9 @@ fn prepare(file: &Path, stdin: &mut impl BufRead) -> io::Result<(Config, Vec<Jso
 
 /// The envelopes of these letters, in this order.
 fn read(file: &Path, ids: &[String]) -> io::Result<Vec<Json>> {
-    #[derive(Deserialize)]
-    struct Letter<'a> {
-        id: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        envelope: Option<&'a RawValue>,
-    }
     let mut found: HashMap<String, Json> = HashMap::new();
-    for line in BufReader::new(std::fs::File::open(file)?).split(b'\n') {
-        let line = line?;
-        // Half a line at the end is what a crash left: it was never a letter.
-        let Ok(Letter { id, envelope: Some(envelope) }) = serde_json::from_slice(&line) else {
-            continue;
-        };
-        found.insert(id.into_owned(), envelope.to_owned());
+    for letter in LocalDeadLetters::at(file).list()? {
+        found.extend(letter.envelope.map(|envelope| (letter.id, envelope)));
     }
     let missing = |id: &String| io::Error::other(format!("the dead letter {id} is gone"));
     ids.iter().map(|id| found.remove(id).ok_or_else(|| missing(id))).collect()

@@ -1,6 +1,7 @@
 //! Transcripts: what goes in, and exactly what comes out.
 
 use super::*;
+use serde_json::value::RawValue;
 
 fn talk(letters: &str, stdin: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -17,9 +18,15 @@ fn command(config: &str, checkpoint: &str) -> String {
     ) + "\n"
 }
 
-const LETTERS: &str = "{\"id\":\"a\",\"envelope\":{\"data\":{\"n\":1.10},\"metadata\":{}}}\n\
-    {\"id\":\"b\",\"raw\":\"AA==\"}\n\
-    {\"id\":\"c\",\"envelope\":{\"data\":3,\"metadata\":{}}}\n{\"id\":\"d\",\"enve";
+const LETTERS: &str = concat!(
+    r#"{"id":"a","at":"","provider":"o","role":"output","error":{"kind":"permanent","message":""},"envelope":{"data":{"n":1.10},"metadata":{}}}"#,
+    "\n",
+    r#"{"id":"b","at":"","provider":"o","role":"output","error":{"kind":"permanent","message":""},"raw":"AA=="}"#,
+    "\n",
+    r#"{"id":"c","at":"","provider":"o","role":"output","error":{"kind":"permanent","message":""},"envelope":{"data":3,"metadata":{}}}"#,
+    "\n",
+    r#"{"id":"d","at":"","#,
+);
 
 #[test]
 fn the_named_letters_go_out_byte_for_byte_and_end_with_a_checkpoint() {

@@ -1,7 +1,7 @@
 //! `dstream list`: the tasks of the file.
 
 use clap::Args;
-use dstream_config::Select;
+use dstream_config::{Diagnostic, Loaded, Select};
 use dstream_task::{Block, Task};
 use serde_json::{Value, json};
 
@@ -34,19 +34,33 @@ pub(crate) fn run(context: &Context, args: &List) -> Result<Answer> {
         true => format!("{} has no tasks that can be run as it is", loaded.file.name()),
         false => table.render(context.screen.color_out),
     };
-    for (name, missing) in &loaded.incomplete {
-        let why = missing.first().map(ToString::to_string).unwrap_or_default();
-        text.push_str(&format!("\n{name}: cannot be run yet: {why}"));
+    for line in not_yet(loaded) {
+        text.push_str(&format!("\n{line}"));
     }
-    let incomplete = loaded.incomplete.iter().map(|(name, missing)| {
-        json!({ "name": name, "missing": missing.iter().map(ToString::to_string).collect::<Vec<_>>() })
-    });
     let document = json!({
         "file": loaded.file.name(),
         "tasks": loaded.tasks.iter().map(task_json).collect::<Vec<_>>(),
-        "incomplete": incomplete.collect::<Vec<_>>(),
+        "incomplete": incomplete(loaded),
     });
     Ok(Answer::new(text, document))
+}
+
+/// Tasks that refer to something that is not set, in a line each.
+pub(super) fn not_yet(loaded: &Loaded) -> Vec<String> {
+    let line = |(name, missing): &(String, Vec<Diagnostic>)| {
+        let why = missing.first().map(ToString::to_string).unwrap_or_default();
+        format!("{name}: cannot be run yet: {why}")
+    };
+    loaded.incomplete.iter().map(line).collect()
+}
+
+/// The same for programs.
+pub(super) fn incomplete(loaded: &Loaded) -> Vec<Value> {
+    let one = |(name, missing): &(String, Vec<Diagnostic>)| {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        json!({ "name": name, "missing": missing })
+    };
+    loaded.incomplete.iter().map(one).collect()
 }
 
 /// `file`, or `orders=file` where the block has a label.

@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
     for provider in builders(&resolved) {
         let answer = ask(context, &project, task, &task_id, provider, Operation::Plan)
             .await
-            .map_err(|f| Problem::failure(&project.loaded, &task.name, &f))?;
+            .map_err(|f| Problem::call(&project.loaded, &task.name, &f))?;
         text.push_str(&format!("\n{}", provider.member.title()));
         let lines = describe(&answer);
         let lines = if lines.is_empty() { vec!["nothing".to_owned()] } else { lines };

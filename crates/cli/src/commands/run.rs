@@ -7,7 +7,8 @@ use dstream_config::Select;
 use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::mask::Mask;
 use dstream_engine::state::StateStore;
-use dstream_engine::{Cancel, Event, Outcome, Route, RunReport, RunRequest};
+use dstream_engine::{Cancel, Event, FailureKind, Outcome, Route, RunReport, RunRequest};
+use dstream_protocol::ErrorKind;
 use dstream_task::{Retry, Task};
 use futures_util::future::join_all;
 
@@ -145,14 +146,16 @@ fn conclude(context: &Context, project: &Project, task: &Task, report: &RunRepor
         context.screen.error(&problem.render(context.screen.color_err));
     }
     let state = project.state().read(&task.name).ok().flatten();
-    let text = summary::summary(&task.name, report, state.as_ref());
-    context.screen.error(&Mask::new(&project.loaded.secrets).apply(&text));
+    let mask = Mask::new(&project.loaded.secrets);
+    context.screen.error(&summary::summary(&task.name, report, state.as_ref(), &mask));
 }
 
 /// What a task's end means for the exit code.
 fn exit(report: &RunReport, interrupted: Option<Exit>) -> Exit {
     match &report.outcome {
         Outcome::Held(_) => Exit::Held,
+        // The task file is wrong, whoever finds it.
+        Outcome::Failed(f) if f.kind == FailureKind::Provider(ErrorKind::Config) => Exit::Usage,
         Outcome::Failed(_) => Exit::Failed,
         Outcome::Killed => interrupted.unwrap_or(Exit::Failed),
         Outcome::Completed | Outcome::Stopped if report.totals.rejected > 0 => Exit::DeadLetters,

@@ -40,7 +40,8 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
     let held_by = holder(&project.state().folder(&task.name));
 
     let mut lines = vec![bold("State", color)];
-    lines.extend(state_lines(state.as_ref()));
+    let mask = Mask::new(&project.loaded.secrets);
+    lines.extend(state_lines(state.as_ref()).iter().map(|l| mask.apply(l)));
     lines.push(match &held_by {
         Some(holder) => format!("  held by {holder}"),
         None => "  held by nobody".to_owned(),
@@ -58,11 +59,10 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
             // The others are still worth asking.
             Err(failure) => {
                 lines.push(format!("  {}", failure.message));
-                failed.push(Problem::failure(&project.loaded, &task.name, &failure));
+                failed.push(Problem::call(&project.loaded, &task.name, &failure));
             }
         }
     }
-    let mask = Mask::new(&project.loaded.secrets);
     let document = Document {
         task: &task.name,
         state: state.as_ref().map(|s| masked(s, &mask)),
@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
         failures: failed.iter().map(|p| p.to_json()).collect(),
     };
     let exit = if failed.is_empty() { Exit::Done } else { Exit::Failed };
-    Ok(Answer::new(mask.apply(&lines.join("\n")), document).exit(exit))
+    Ok(Answer::new(lines.join("\n"), document).exit(exit))
 }
 
 #[derive(Serialize)]

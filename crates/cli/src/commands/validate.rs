@@ -1,10 +1,10 @@
 //! `dstream validate`: everything that can be checked without starting more than `describe`.
 
 use clap::Args;
-use dstream_config::{Diagnostic, Select, render};
+use dstream_config::{Diagnostic, Diagnostics, Select, render};
 use dstream_engine::Route;
 use dstream_engine::guarantee;
-use dstream_task::Task;
+use dstream_task::{Guarantee, Task};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -12,7 +12,7 @@ use crate::cli::Vars;
 use crate::context::Context;
 use crate::diagnostics::to_json;
 use crate::exit::Exit;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::project::Project;
 use crate::resolve::resolve;
 
@@ -25,21 +25,15 @@ pub(crate) struct Validate {
 }
 
 pub(crate) async fn run(context: &Context, args: &Validate) -> Result<Answer> {
-    let project = Project::load(context, &args.vars, Select::All)?;
+    let project = match Project::read(context, &args.vars, Select::All)? {
+        Ok(project) => project,
+        Err(mistakes) => return Err(everything(context, mistakes).await?),
+    };
     let mut found = project.loaded.warnings.clone();
-    let mut errors = 0;
-    for task in &project.loaded.tasks {
-        let resolved = resolve(context, &project, task).await;
-        errors += resolved.problems.len();
-        match resolved.route(&project) {
-            Ok(route) => {
-                let refused = unkept(&project, task, &route);
-                errors += refused.len();
-                found.extend(refused);
-            }
-            Err(_) => found.extend(resolved.problems),
-        }
-    }
+    let problems = resolve_all(context, &project).await;
+    let errors = problems.len();
+    found.extend(problems);
+    in_order(&mut found);
     let file = &project.loaded.file;
     let tasks: Vec<&str> = project.loaded.tasks.iter().map(|t| t.name.as_str()).collect();
     let mut parts: Vec<String> =
@@ -60,6 +54,42 @@ pub(crate) async fn run(context: &Context, args: &Validate) -> Result<Answer> {
     Ok(Answer::new(parts.join("\n\n"), document).exit(exit))
 }
 
+/// What is wrong with the providers of all tasks, and with what they can promise together.
+async fn resolve_all(context: &Context, project: &Project) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for task in &project.loaded.tasks {
+        let resolved = resolve(context, project, task).await;
+        match resolved.route(project) {
+            Ok(route) => found.extend(unkept(project, task, &route)),
+            Err(_) => found.extend(resolved.problems),
+        }
+    }
+    for task in &project.loaded.broken {
+        found.extend(resolve(context, project, task).await.problems);
+    }
+    found
+}
+
+/// A file with mistakes: those, and what else is wrong with what could be read of it.
+async fn everything(context: &Context, mistakes: Diagnostics) -> Result<Box<Problem>> {
+    let Diagnostics { file, mut list, loaded } = mistakes;
+    if let Some(loaded) = loaded {
+        let project = Project::of(context, *loaded)?;
+        list.extend(resolve_all(context, &project).await);
+        in_order(&mut list);
+    }
+    Ok(Problem::within(Exit::Usage, list, file))
+}
+
+/// By their place in the file; those of other files first.
+fn in_order(found: &mut [Diagnostic]) {
+    let place = |d: &Diagnostic| match (&d.file, &d.span) {
+        (None, Some(span)) => span.start,
+        _ => 0,
+    };
+    found.sort_by_key(place);
+}
+
 /// The routes of a task that cannot keep what it requires, as errors.
 pub(crate) fn unkept(project: &Project, task: &Task, route: &Route) -> Vec<Diagnostic> {
     let Some(required) = task.require else { return Vec::new() };
@@ -73,10 +103,12 @@ pub(crate) fn unkept(project: &Project, task: &Task, route: &Route) -> Vec<Diagn
             .detail(r.reason);
             let role = dstream_protocol::Role::Output;
             diagnostic.span = project.loaded.block_span(&task.name, role, &r.output);
-            diagnostic.help(format!(
-                "use providers that can keep it, or require no more than {}",
-                r.guarantee
-            ))
+            let advice = match r.guarantee {
+                // That is what is there where nothing is required.
+                Guarantee::BestEffort => "leave `require` out".to_owned(),
+                other => format!("require no more than {other}"),
+            };
+            diagnostic.help(format!("use providers that can keep it, or {advice}"))
         })
         .collect()
 }

@@ -1,16 +1,26 @@
 //! What a run did, in a few lines at its end.
 
+use dstream_engine::mask::Mask;
 use dstream_engine::state::TaskState;
 use dstream_engine::{Outcome, RunReport};
 
-use super::format::{bytes, count, millis, rate, short};
+use super::format::{bytes, count, millis, rate};
 use crate::commands::state::show_checkpoint;
 
 /// How many partitions of an input are named.
 const PARTITIONS: usize = 3;
 
-/// The lines for one task. `state` is what is saved.
-pub(crate) fn summary(task: &str, report: &RunReport, state: Option<&TaskState>) -> String {
+/// A longer checkpoint is for programs.
+const SHOWN: usize = 60;
+
+/// The lines for one task. `state` is what is saved. The host's own numbers hold no secret; what a
+/// provider gave as checkpoint may.
+pub(crate) fn summary(
+    task: &str,
+    report: &RunReport,
+    state: Option<&TaskState>,
+    mask: &Mask,
+) -> String {
     let how = match report.outcome {
         Outcome::Completed => "done",
         Outcome::Stopped => "stopped, with everything that was begun finished",
@@ -40,8 +50,14 @@ pub(crate) fn summary(task: &str, report: &RunReport, state: Option<&TaskState>)
     let inputs = state.into_iter().flat_map(|s| &s.inputs);
     for (name, input) in inputs.filter(|(_, i)| !i.checkpoint.is_empty()) {
         let all = show_checkpoint(&input.checkpoint);
-        let shown = all.iter().take(PARTITIONS);
-        lines.extend(shown.map(|l| format!("  a later run resumes `{name}` at {}", short(l, 100))));
+        if all.iter().take(PARTITIONS).any(|l| l.chars().count() > SHOWN) {
+            lines.push(format!(
+                "  a later run resumes `{name}` at its checkpoint: `dstream state show {task}`"
+            ));
+            continue;
+        }
+        let shown = all.iter().take(PARTITIONS).map(|l| mask.apply(l));
+        lines.extend(shown.map(|l| format!("  a later run resumes `{name}` at {l}")));
         if all.len() > PARTITIONS {
             let more = all.len() - PARTITIONS;
             lines.push(format!("  and {more} more partitions: `dstream state show {task}`"));

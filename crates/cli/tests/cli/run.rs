@@ -13,6 +13,7 @@ fn steady() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"in [0-9.]+ m?s", "in [TIME]");
     settings.add_filter(r"[0-9.,]+/s", "[RATE]");
+    settings.add_filter(r"id=[0-9a-f]{16}", "id=[ID]");
     settings
 }
 

@@ -84,6 +84,9 @@ fn an_input_that_only_a_destination_knows_can_be_forgotten() {
     let state = state.replace(r#""state":{"offset":12}"#, mark);
     project.write(".dstream/tasks/count/state.json", &state);
     assert_eq!(project.json(&rm).0, 0);
+    // One that looks like another is misspelt.
+    let shown = project.show(&["state", "rm", "count", "--input", "inptu"]);
+    assert!(shown.contains("exit 2") && shown.contains("did you mean `input`?"), "{shown}");
 }
 
 #[test]

@@ -52,7 +52,8 @@ pub(crate) fn parse(file: SourceFile, inputs: &Inputs<'_>) -> Result<Loaded, Dia
     if errors.is_empty() {
         return Ok(loaded);
     }
-    Err(Diagnostics::new(loaded.file, errors))
+    let found = Diagnostics::new(loaded.file.clone(), errors);
+    Err(Diagnostics { loaded: Some(Box::new(loaded)), ..found })
 }
 
 fn empty(file: SourceFile) -> Loaded {
@@ -60,6 +61,7 @@ fn empty(file: SourceFile) -> Loaded {
         file,
         tasks: Vec::new(),
         incomplete: Vec::new(),
+        broken: Vec::new(),
         secrets: Secrets::default(),
         settings: crate::Settings::default(),
         variables: Vec::new(),
@@ -129,10 +131,10 @@ fn load_tasks<'a>(
         };
         let (missing, wrong): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|d| !selected && d.kind == Kind::MissingInput);
-        match task {
-            Some(task) if missing.is_empty() && wrong.is_empty() => loaded.tasks.push(task),
-            _ if !missing.is_empty() => loaded.incomplete.push((name.to_owned(), missing)),
-            _ => {}
+        match (missing.is_empty(), wrong.is_empty()) {
+            (true, true) => loaded.tasks.push(task),
+            (true, false) => loaded.broken.push(task),
+            (false, _) => loaded.incomplete.push((name.to_owned(), missing)),
         }
         errors.extend(wrong);
     }

@@ -71,13 +71,13 @@ pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(first) && name.chars().all(other) && name.len() <= 200
 }
 
-/// Reads a task, and all that is wrong with it.
+/// Reads a task, and all that is wrong with it: then what is wrong is missing in the task.
 pub(super) fn load(
     name: &str,
     block: &Block,
     evaluator: &Evaluator<'_>,
     loaded: &mut Loaded,
-) -> (Option<Task>, Vec<Diagnostic>) {
+) -> (Task, Vec<Diagnostic>) {
     let mut reader = Reader::new(evaluator, Context::Task(name));
     let fields = Fields::read(&block.body, &TASK, &mut reader.errors);
     check_type(&fields, &mut reader);
@@ -105,8 +105,7 @@ pub(super) fn load(
         lock: lock(&fields, &mut reader),
         schedule: task_schedule(&fields, &mut reader),
     };
-    let whole = reader.errors.is_empty();
-    (whole.then_some(task), reader.errors)
+    (task, reader.errors)
 }
 
 /// The original knew other types, long gone.
@@ -170,6 +169,11 @@ fn task_schedule(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Option<Sch
 
 fn limits(fields: &Fields<'_>, reader: &mut Reader<'_, '_>) -> Limits {
     let normal = Limits::default();
+    if let Some(attribute) = fields.setting_of("start_timeout")
+        && reader.duration(Some(attribute)).is_some_and(|d| d.is_zero())
+    {
+        reader.refuse(attribute, "longer than nothing".into(), "no provider could start");
+    }
     let mut time = |name| reader.duration(fields.setting_of(name));
     let start = time("start_timeout").unwrap_or(normal.start_timeout);
     let stop = time("stop_timeout").unwrap_or(normal.stop_timeout);

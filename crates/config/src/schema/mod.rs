@@ -27,6 +27,8 @@ pub struct SchemaProblem {
     pub valid: Vec<String>,
     /// Whether the key is at fault, not its value.
     pub at_key: bool,
+    /// Whether something is not there that has to be.
+    pub missing: bool,
 }
 
 /// Everything in `config` that `schema` does not allow, in the order of the keys. A key may be
@@ -125,6 +127,7 @@ fn problem(path: &str, message: impl Into<String>) -> SchemaProblem {
         suggestion: None,
         valid: Vec::new(),
         at_key: false,
+        missing: false,
     }
 }
 

@@ -49,7 +49,7 @@ impl<'s> Checker<'s> {
         for key in branches(schema, "required").iter().filter_map(Value::as_str) {
             if alike(key, map.keys().map(String::as_str)).is_none() {
                 let mut found = problem(path, format!("{} needs `{key}`", name(path)));
-                found.at_key = true;
+                (found.at_key, found.missing) = (true, true);
                 out.push(found);
             }
         }

@@ -127,7 +127,8 @@ pub(super) fn limits(schema: &Value, value: &Value, path: &str, out: &mut Vec<Sc
     if let (Some(text), Some(pattern)) = (value.as_str(), schema.get("pattern")) {
         let pattern = pattern.as_str().unwrap_or_default();
         if regex::Regex::new(pattern).is_ok_and(|re| !re.is_match(text)) {
-            say(format!("must match /{pattern}/"));
+            let words = schema.get("patternMessage").and_then(Value::as_str);
+            say(words.map_or_else(|| format!("must match /{pattern}/"), str::to_owned));
         }
     }
     if let Value::Array(items) = value

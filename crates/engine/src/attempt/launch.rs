@@ -6,6 +6,7 @@ use dstream_protocol::Role;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::start::start_each;
+use crate::dead_letter::{self, Coverage, Keeper};
 use crate::failure::{Failure, FailureKind};
 use crate::hub::{Book, Graveyard, Hub, Seat, Signal};
 use crate::ledger::{Account, Ledger};
@@ -41,6 +42,7 @@ pub(super) async fn launch(
     let task = &runner.request.task.name;
     let mut book = state.clone();
 
+    resume::check_providers(task, &book, &route)?;
     start_outputs(runner, lives, &mut route.outputs, &book).await?;
     let keeper = accept_outputs(task, lives, &mut route, &mut book)?;
     if resume::done_by_hand(&mut book) {
@@ -49,7 +51,9 @@ pub(super) async fn launch(
         saver::write(runner.handle.clone(), None, book.clone()).await?;
         *state = book.clone();
     }
-    let (hub, signals, replies) = make_hub(runner, &route, lives, book);
+    let before = book.dead_letters.take();
+    let epoch = keeper.and_then(|output| lives[output].ready.epoch);
+    let (hub, signals, replies) = make_hub(runner, &route, lives, keeper, book);
     let mut listeners = tokio::task::JoinSet::new();
     for (seat, live) in lives.iter_mut().enumerate() {
         if let Some(stdout) = live.stdout.take() {
@@ -62,10 +66,65 @@ pub(super) async fn launch(
     accept_inputs(task, lives, &mut route, &hub, &book)?;
     check_guarantee(&runner.request.task, &route)?;
     let resumed = resume::checkpoints(&book).values().any(|states| !states.is_empty());
-    *state = book;
+    let kept = keeper.map(|output| Keeper {
+        key: dead_letter::key(Role::Output, &route.outputs[output].block.name),
+        previous: lives[output].ready.previous,
+    });
+    let letters = Letters { before, keeper: kept, epoch };
+    letters.begin(runner, &route, &hub, state).await?;
     let transactional = keeper.is_some();
     let whole_intervals = transactional || cuts_back(&route);
     Ok(Launched { hub, signals, replies, listeners, resumed, transactional, whole_intervals })
+}
+
+/// The dead letters between two attempts.
+struct Letters {
+    /// What is saved of those of the attempt before.
+    before: Option<Coverage>,
+    keeper: Option<Keeper>,
+    epoch: Option<u64>,
+}
+
+impl Letters {
+    /// Cuts off what the source brings again, and then has the state speak of this attempt: before
+    /// the first letter of it, or that one would be nobody's. `state`: what is saved.
+    async fn begin(
+        self,
+        runner: &Runner,
+        route: &Route,
+        hub: &Hub,
+        state: &mut TaskState,
+    ) -> Result<(), Failure> {
+        if let Some(before) = self.before {
+            let replayed = |m: &Member| m.program.delivery.is_some_and(|d| d.replayable);
+            let again = route.inputs.iter().all(replayed);
+            let store = runner.request.dead_letters.clone();
+            let cut = tokio::task::spawn_blocking(move || {
+                let covered = dead_letter::covered(&before, self.keeper.as_ref(), &*store)?;
+                match covered.filter(|_| again) {
+                    Some(covered) => store.cut(&before.run, &covered),
+                    None => Ok(0),
+                }
+            });
+            cut.await.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(|e| {
+                let message = format!("the dead letters cannot be read or replaced: {e}");
+                Failure::new(FailureKind::State, message)
+            })?;
+        }
+        state.dead_letters = hub.graveyard.as_ref().map(|_| Coverage {
+            run: hub.run.clone(),
+            epoch: self.epoch,
+            covered: dead_letter::Counts::new(),
+        });
+        if state.dead_letters.is_some() {
+            saver::stamp(state);
+            saver::write(runner.handle.clone(), None, state.clone()).await?;
+        }
+        let live = &mut hub.book().state;
+        live.serial = state.serial;
+        live.dead_letters.clone_from(&state.dead_letters);
+        Ok(())
+    }
 }
 
 /// Starts the outputs. One that is not critical and cannot start is left out of the route.
@@ -165,7 +224,15 @@ fn take_all(lives: &mut Vec<Live>, started: Vec<Result<Live, Failure>>) -> Resul
 
 type Ears = (Arc<Hub>, mpsc::UnboundedReceiver<Signal>, Vec<mpsc::UnboundedReceiver<String>>);
 
-fn make_hub(runner: &Runner, route: &Route, lives: &[Live], state: TaskState) -> Ears {
+fn make_hub(
+    runner: &Runner,
+    route: &Route,
+    lives: &[Live],
+    keeper: Option<usize>,
+    state: TaskState,
+) -> Ears {
+    let declared = |m: &Member| m.program.delivery.is_some_and(|d| d.replayable);
+    let replayed = route.inputs.iter().all(declared);
     let outputs = route.outputs.iter().enumerate();
     let rest = route.transforms.iter().enumerate().chain(route.inputs.iter().enumerate());
     let mut cursors = 0;
@@ -181,6 +248,7 @@ fn make_hub(runner: &Runner, route: &Route, lives: &[Live], state: TaskState) ->
             place,
             cursor: counts.then(|| cursors - 1),
             epoch: lives.get(index).and_then(|live| live.ready.epoch),
+            resends: keeper == Some(index) || !critical || !replayed,
             last_words: Mutex::default(),
             account: Mutex::new(Account::default()),
         }
@@ -199,6 +267,8 @@ fn make_hub(runner: &Runner, route: &Route, lives: &[Live], state: TaskState) ->
             store: runner.request.dead_letters.clone(),
             limit: d.max_rejected,
         }),
+        run: dead_letter::new_run(),
+        keeper: keeper.is_some(),
         signals,
         dirty: Notify::new(),
         saved: (0..inputs).map(|_| watch::Sender::new(0)).collect(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use dstream_protocol::{CommitMark, Json, PartitionStates};
 use serde::{Deserialize, Serialize};
 
+use crate::dead_letter::Coverage;
+
 /// The version of the document. A host refuses a later one.
 pub const STATE_VERSION: u32 = 1;
 
@@ -28,6 +30,9 @@ pub struct TaskState {
     /// By the output's name.
     #[serde(default)]
     pub outputs: BTreeMap<String, OutputState>,
+    /// Which dead letters of the last attempt the checkpoints cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<Coverage>,
     /// Counts over all runs.
     #[serde(default)]
     pub totals: Sums,
@@ -44,6 +49,7 @@ impl TaskState {
             saved_at: String::new(),
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
+            dead_letters: None,
             totals: Sums::default(),
         }
     }

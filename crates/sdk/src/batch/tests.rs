@@ -14,7 +14,7 @@ use crate::stop::Stop;
 const SECOND_LINE: Cadence = Cadence { lines: 2, bytes: u64::MAX, time: Duration::MAX };
 
 fn batch(cadence: Cadence) -> Batch<u64> {
-    let rejections = Rejections::new("t", "input", true);
+    let rejections = Rejections::new(true);
     Batch::new(Core::new(true, 100, Clock::new(cadence), rejections, Stop::default()))
 }
 

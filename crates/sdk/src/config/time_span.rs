@@ -84,6 +84,9 @@ impl de::Visitor<'_> for Visitor {
     }
 }
 
+/// What `humantime` takes, so that a host can say before the start that it is wrong.
+const PATTERN: &str = r"^\s*(0|(\d[\d.]*\s*(nanos|nsec|ns|micros|usec|us|µs|millis|msec|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|wks?|w|months?|M|years?|yrs?|y)\s*)+)\s*$";
+
 impl JsonSchema for TimeSpan {
     fn inline_schema() -> bool {
         true
@@ -97,7 +100,9 @@ impl JsonSchema for TimeSpan {
         json_schema!({
             "type": ["string", "integer"],
             "description": "a time such as \"5s\", or a number of milliseconds",
-            "minimum": 0
+            "minimum": 0,
+            "pattern": PATTERN,
+            "patternMessage": "must be a time such as \"5s\", \"250ms\" or \"1m 30s\", or a number of milliseconds"
         })
     }
 }

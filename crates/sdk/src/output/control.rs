@@ -58,7 +58,8 @@ impl<P: OutputProvider> Running<P> {
     /// Commits what is closed. Not broken off by a signal: that it is not known whether a commit
     /// was done is for crashes alone.
     pub(super) async fn commit(&mut self) -> Result<(), Failure> {
-        let Some((commit, rejected)) = self.pending.take() else { return Ok(()) };
+        let Some((mut commit, rejected)) = self.pending.take() else { return Ok(()) };
+        self.letters.name(&mut commit);
         let began = Instant::now();
         let state = alive(&mut self.stdout, self.provider.commit(&commit)).await??;
         self.pending.committed(began.elapsed());

@@ -12,7 +12,7 @@ use dstream_protocol::{Control, Ready};
 use super::pending::{Limits, Pending};
 use super::{OutputProvider, OutputStart};
 use crate::lines::{Kind, Lines};
-use crate::rejections::Rejections;
+use crate::rejections::{Letters, Rejections};
 use crate::runs::{Checked, Run};
 use crate::session::{Failure, Session, alive};
 use crate::stdio::{HEARTBEAT, Source, Stdout};
@@ -36,6 +36,7 @@ pub(crate) async fn run<P: OutputProvider>(
     let provider = alive(&mut session.stdout, P::open(config, start)).await??;
     session.ready(ready(&provider))?;
     let transactional = provider.delivery().unwrap_or(P::DELIVERY).transactional;
+    let letters = Letters::new(&session.command, provider.claimed().map(|c| c.epoch));
     let (limit, rejections) = (session.max_line_bytes(), session.rejections());
     let Session { command, v2, stdin, stdout, stop } = session;
     let (source, rest) = Source::new(stdin);
@@ -53,6 +54,7 @@ pub(crate) async fn run<P: OutputProvider>(
         stop,
         v2,
         transactional,
+        letters,
         input: command.inputs.into_iter().next().unwrap_or_default(),
         out: Vec::new(),
     };
@@ -118,6 +120,7 @@ pub(super) struct Running<P> {
     pub(super) stop: Stop,
     pub(super) v2: bool,
     pub(super) transactional: bool,
+    pub(super) letters: Letters,
     /// The task's only input, whose checkpoints do not say whose they are.
     pub(super) input: String,
     /// Lines to send; its memory is used again.

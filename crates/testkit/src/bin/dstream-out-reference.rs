@@ -83,6 +83,7 @@ impl OutputProvider for Reference {
         }
         Ok(vec![Rejected {
             id: Some("stored".into()),
+            commit: Some(CommitMark { epoch: 7, id: 3 }),
             error: Error::permanent("refused before").into(),
             envelope: Some(to_raw_value(&serde_json::json!({"data": {"n": 1}, "metadata": {}}))?),
             raw: None,

@@ -54,7 +54,8 @@ impl Bench<'_> {
         }
         let state = self.state();
         let letters = super::letters(self.project, &self.task.name);
-        let noting = Arc::new(Noting::new(super::letters(self.project, &self.task.name)));
+        let store = super::letters(self.project, &self.task.name);
+        let noting = Arc::new(Noting::new(store, group.letters.clone()));
         let id = Uuid::new_v4().to_string();
         let request = self.request(&group, &id, letters.path(), &state, &noting)?;
         let report = dstream_engine::run(request).await;

@@ -55,7 +55,10 @@ fn find(context: &Context, text: &str) -> Result<PathBuf> {
     let host = std::env::current_exe().ok();
     let file = &context.global.config;
     let folder = file.parent().unwrap_or(Path::new("."));
+    // It is started in another folder.
     let providers = folder.join(".dstream").join("providers");
+    let providers = std::path::absolute(&providers)
+        .map_err(|e| Problem::io(format!("cannot use {}", providers.display()), &e))?;
     let search = SearchPath::new(host.as_deref(), &providers, &context.path());
     let bare = text.strip_prefix("dstream-").unwrap_or(text);
     let prefixed = [("in-", Role::Input), ("transform-", Role::Transform), ("out-", Role::Output)];
@@ -128,25 +131,45 @@ fn settings(schema: &Value) -> Table {
             None if required.contains(&name.as_str()) => "(required)".to_owned(),
             None => String::new(),
         };
+        // The first paragraph: lines are broken anywhere in it.
         let what = of["description"].as_str().unwrap_or_default();
-        let what = what.lines().next().unwrap_or_default().to_owned();
-        table.row([name.clone(), kind(of), default, what]);
+        let what: Vec<&str> = what.lines().map(str::trim).take_while(|l| !l.is_empty()).collect();
+        table.row([name.clone(), kind(schema, of), default, what.join(" ")]);
     }
     table
 }
 
-fn kind(of: &Value) -> String {
-    match (&of["type"], &of["enum"]) {
-        (_, Value::Array(values)) => {
-            let words =
-                values.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
-            words.collect::<Vec<_>>().join(" | ")
+/// What may be written, in a few words. References and choices are followed.
+fn kind(root: &Value, of: &Value) -> String {
+    let mut words = Vec::new();
+    kinds(root, of, &mut words, 0);
+    words.dedup();
+    if words.is_empty() { "see --json".to_owned() } else { words.join(" | ") }
+}
+
+fn kinds(root: &Value, of: &Value, words: &mut Vec<String>, depth: usize) {
+    let plain = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    if depth > 8 {
+        return;
+    }
+    let target = of["$ref"].as_str().and_then(|r| root.pointer(r.strip_prefix('#')?));
+    if let Some(target) = target {
+        return kinds(root, target, words, depth + 1);
+    }
+    if let Some(values) = of["enum"].as_array() {
+        words.extend(values.iter().filter(|v| !v.is_null()).map(plain));
+    } else if of.get("const").is_some_and(|v| !v.is_null()) {
+        words.push(plain(&of["const"]));
+    } else if let Some(word) = of["type"].as_str() {
+        words.extend((word != "null").then(|| word.to_owned()));
+    } else if let Some(types) = of["type"].as_array() {
+        words.extend(
+            types.iter().filter_map(Value::as_str).filter(|w| *w != "null").map(str::to_owned),
+        );
+    } else {
+        let parts = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|k| of[k].as_array());
+        for part in parts.flatten() {
+            kinds(root, part, words, depth + 1);
         }
-        (Value::String(word), _) => word.clone(),
-        (Value::Array(words), _) => {
-            let words = words.iter().filter_map(Value::as_str).filter(|w| *w != "null");
-            words.collect::<Vec<_>>().join(" | ")
-        }
-        _ => "see --json".to_owned(),
     }
 }

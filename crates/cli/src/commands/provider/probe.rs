@@ -56,7 +56,7 @@ pub(crate) async fn run(
                 reports.push(report_json(provider, &answer.report));
             }
             Err(failure) => {
-                let problem = Problem::failure(&project.loaded, &task.name, &failure);
+                let problem = Problem::call(&project.loaded, &task.name, &failure);
                 lines.push(format!("{title}: failed"));
                 reports.push(json!({ "provider": provider.member.block.name,
                     "role": provider.member.role, "error": problem.to_json() }));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use dstream_config::nearest;
 use dstream_engine::state::{StateError, StateStore};
 use serde_json::json;
 
@@ -36,11 +37,21 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
     let Some(input) = &args.input else { return whole(&project, &args.task) };
     let (handle, state) = open(&project, &args.task)?;
     let mut state = state.ok_or_else(|| none(&args.task))?;
-    let names: Vec<String> = state.inputs.keys().cloned().collect();
-    // A destination may know an input that the state does not.
-    if !names.contains(input) && !kept_elsewhere(&state) {
-        return Err(Problem::usage(format!("the state knows no input `{input}`"))
-            .help(format!("it knows: {}", names.join(", "))));
+    let task = project.loaded.tasks.iter().find(|t| t.name == args.task);
+    let in_file = task.into_iter().flat_map(|t| &t.inputs).map(|b| b.name.clone());
+    let mut names: Vec<String> = state.inputs.keys().cloned().chain(in_file).collect();
+    names.sort();
+    names.dedup();
+    let meant = nearest(input, names.iter().map(String::as_str));
+    // A destination may know an input that neither the state nor the file has any more; one that
+    // looks like another is misspelt.
+    if !names.contains(input) && (!kept_elsewhere(&state) || meant.is_some()) {
+        let problem = Problem::usage(format!("task `{}` has no input `{input}`", args.task));
+        let problem = match meant {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem,
+        };
+        return Err(problem.help(format!("its inputs: {}", names.join(", "))));
     }
     let entry = state.inputs.entry(input.clone()).or_default();
     match &args.partition {
@@ -57,6 +68,8 @@ pub(crate) fn run(context: &Context, args: &Rm) -> Result<Answer> {
         }
     }
     entry.by_hand = true;
+    // The next run makes letters of its own; those that are there stay.
+    state.dead_letters = None;
     save(handle.as_ref(), &mut state)?;
     let what = match &args.partition {
         None => format!("The checkpoint of input `{input}` was removed."),

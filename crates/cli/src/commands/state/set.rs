@@ -69,6 +69,8 @@ pub(crate) fn run(context: &Context, args: &Set) -> Result<Answer> {
         let entry = state.inputs.entry(input.clone()).or_default();
         entry.checkpoint.insert(args.partition.clone(), checkpoint.clone());
         entry.by_hand = true;
+        // Which letters the new place covers nobody knows: all stay.
+        state.dead_letters = None;
         lines.push(format!("Input `{input}` goes on from {}.", checkpoint.get()));
     }
     if let Some(id) = args.task_id {

@@ -34,20 +34,29 @@ impl Drive<'_> {
             book.ledger.settled() >= book.ledger.last_offered()
         };
         if !(told && committed) {
-            self.idle_since = None;
+            (self.idle_since, self.warned) = (None, 0);
             return;
         }
-        let limit = self.runner.request.task.limits.stop_timeout;
+        // Said less and less often: it is no news.
+        let limit = self.runner.request.task.limits.stop_timeout * (1 << self.warned.min(10));
         if self.idle_since.get_or_insert_with(Instant::now).elapsed() < limit {
             return;
         }
         self.idle_since = Some(Instant::now());
+        self.warned += 1;
         let outputs = self.lives.iter().enumerate().filter(|(_, l)| l.role == Role::Output);
         for (_, live) in outputs.filter(|(seat, _)| !self.exited[*seat]) {
-            let message = format!(
-                "{} has committed everything and been told that the stream ended, and does not end; waiting for it (Ctrl-C ends it: nothing is lost)",
-                title(live.role, &live.name)
-            );
+            let who = title(live.role, &live.name);
+            let message = if live.v2 {
+                format!(
+                    "{who} has committed everything and been told that the stream ended, and does not end; waiting for it (Ctrl-C ends it: nothing is lost)"
+                )
+            } else {
+                // It says nothing of what it has done: what was handed over may be unread.
+                format!(
+                    "{who} was handed everything and its stdin is closed, and it does not end; waiting for it (what it has not read or written is lost if it is stopped: a version-1 output does not say how far it is)"
+                )
+            };
             self.runner.report.warn(Some(&live.name), message);
         }
     }

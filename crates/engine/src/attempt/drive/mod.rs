@@ -88,6 +88,8 @@ struct Drive<'a> {
     broken: Option<(Index, Instant)>,
     /// Since when everything is committed and only processes are left to end, or the last warning.
     idle_since: Option<Instant>,
+    /// How often it was said.
+    warned: u32,
 }
 
 impl<'a> Drive<'a> {
@@ -105,6 +107,7 @@ impl<'a> Drive<'a> {
             deadline: None,
             broken: None,
             idle_since: None,
+            warned: 0,
         }
     }
 
@@ -175,7 +178,17 @@ impl<'a> Drive<'a> {
         if finished && (status.success() || self.was_asked_to_end(seat)) {
             return self.drained();
         }
+        if self.awaits_the_next(seat, status) {
+            return Step::On;
+        }
         Step::Failed(self.verdict(seat, status, finished))
+    }
+
+    /// A version-1 input that ended well had no more to say. Where its lines could not be handed on,
+    /// the step after it broke, and is about to say why.
+    fn awaits_the_next(&self, seat: Index, status: ExitStatus) -> bool {
+        let live = &self.lives[seat];
+        live.role == Role::Input && !live.v2 && status.success() && self.broken.is_some()
     }
 
     /// A version-1 input ends by the signal that it was sent.

@@ -20,6 +20,10 @@ impl Drive<'_> {
         let how = describe_status(status);
         if status.success() {
             let (kind, when) = match live.role {
+                // Of version 1 nobody expects `@end`.
+                Role::Input if !live.v2 => {
+                    (FailureKind::Crash, "before all that it wrote was handed on")
+                }
                 Role::Output => (FailureKind::Crash, "while there were envelopes to come"),
                 _ => (FailureKind::Protocol, "without `@end`, so its data may be incomplete"),
             };

@@ -85,9 +85,11 @@ impl InputRules {
         self.open = 0;
         if !self.several {
             let id = self.hub.offer(self.seat, given.id, given.state)?;
+            self.hub.close_letters(self.seat, id)?;
             return Ok(Piece::Checkpoint { text: Text::At(at), id });
         }
         let id = self.hub.offer(self.seat, given.id, given.state.clone())?;
+        self.hub.close_letters(self.seat, id)?;
         let line = Control::Checkpoint(Checkpoint { id, from: self.name(), ..given });
         Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id })
     }

@@ -81,6 +81,7 @@ impl TransformRules {
         self.check(given.id, said, Account { filtered: said.filtered, ..counted })?;
         self.hub.counters.filtered.fetch_add(said.filtered, Relaxed);
         let line = Control::Checkpoint(self.compose(given.id)?);
+        self.hub.close_letters(self.seat, given.id)?;
         self.forwarded = given.id;
         Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id: given.id })
     }
