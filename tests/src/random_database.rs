@@ -81,6 +81,12 @@ impl RandomDatabase {
         sql
     }
 
+    /// A change of a row in every table: PostgreSQL tells nobody of a new column before one.
+    pub fn touch(&mut self) -> String {
+        let rng = &mut self.rng;
+        self.tables.iter_mut().map(|table| table.touch(rng)).collect()
+    }
+
     fn statement(&mut self) -> String {
         let at = self.rng.usize(..self.tables.len());
         let table = &mut self.tables[at];
@@ -140,6 +146,14 @@ impl Table {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| quote(name)).collect();
         let (table, names, values) = (quote(&self.name), names.join(", "), values.join(", "));
         format!("INSERT INTO {table} ({names}) VALUES ({values});\n")
+    }
+
+    fn touch(&mut self, rng: &mut Rng) -> String {
+        if self.rows.is_empty() {
+            return self.insert(rng);
+        }
+        let (table, key) = (quote(&self.name), quote(&self.columns[0].0));
+        format!("UPDATE {table} SET {key} = {key} WHERE {};\n", self.matching(0))
     }
 
     /// Some columns of one row.

@@ -10,15 +10,17 @@ use dstream_sdk::{
 };
 
 use crate::config::{Config, Until};
-use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server::Server;
 use crate::setup::slot;
-use crate::snapshot::{Exported, Making, Snapshot, Worker};
+use crate::snapshot::{Exported, Held, Made, Making, Snapshot, Worker};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
 use crate::stream::{Feed, Replication, Stream};
 use crate::watch::Watch;
+
+/// Between two attempts to lock the tables.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Reads a database.
 pub(crate) struct PostgresInput {
@@ -39,6 +41,8 @@ pub(crate) struct PostgresInput {
 enum Phase {
     /// The slot whose snapshot is read is being made.
     Making(Box<Making>, Plan),
+    /// Its snapshot is there, and the tables are not locked yet.
+    Holding(Box<(Made, Worker)>, Plan),
     Snapshot(Box<Snapshot>, Plan),
     Stream(Box<Stream>),
     /// Between two phases; an error ended it there.
@@ -86,6 +90,7 @@ impl InputProvider for PostgresInput {
     async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
         match std::mem::replace(&mut self.phase, Phase::Nothing) {
             Phase::Making(making, plan) => self.make(making, plan, batch).await,
+            Phase::Holding(snapshot, plan) => self.hold(snapshot, plan, batch).await,
             Phase::Snapshot(mut snapshot, plan) => {
                 let next = snapshot.read(&mut self.announced, batch).await?;
                 self.phase = match next {
@@ -163,17 +168,53 @@ impl PostgresInput {
             plan.state.lsn = made.point;
             plan.make_slot = false;
         }
-        let exported = Exported {
+        let first = Worker::connect(&self.target, &self.exported(&made)).await?;
+        self.phase = Phase::Holding(Box::new((made, first)), plan);
+        Ok(Next::More)
+    }
+
+    async fn hold(
+        &mut self,
+        mut snapshot: Box<(Made, Worker)>,
+        plan: Plan,
+        batch: &mut Batch<State>,
+    ) -> Result<Next> {
+        match snapshot.1.hold(plan.to_read()).await? {
+            Held::All => {
+                let (made, first) = *snapshot;
+                self.divide(made, first, plan, batch).await
+            }
+            Held::NotYet(table) => {
+                let waiting_on = Some(format!("a lock on {table}, which another session has"));
+                batch.progress(Progress { waiting_on, ..Progress::default() });
+                self.phase = Phase::Holding(snapshot, plan);
+                // Whoever waits gets its turn in between.
+                tokio::time::sleep(PAUSE).await;
+                Ok(Next::More)
+            }
+        }
+    }
+
+    fn exported<'a>(&'a self, made: &'a Made) -> Exported<'a> {
+        Exported {
             point: made.point,
             snapshot: &made.snapshot,
             encoding: &self.server.encoding,
             own_sql: false,
-        };
-        let mut first = Worker::connect(&self.target, &exported).await?;
-        first.hold(plan.to_read()).await?;
+        }
+    }
+
+    async fn divide(
+        &mut self,
+        made: Made,
+        mut first: Worker,
+        mut plan: Plan,
+        batch: &mut Batch<State>,
+    ) -> Result<Next> {
         plan.look_again(first.wire(), &self.publication, self.server.version).await?;
-        let catalog = self.catalog.as_mut().ok_or_else(busy)?;
-        let tables = plan.readings(catalog, self.config.snapshot_parallelism).await?;
+        // On the connection that has the tables: another could wait for them.
+        let parallelism = self.config.snapshot_parallelism;
+        let tables = plan.readings(first.wire(), parallelism).await?;
         let mut parts = vec![("", State::Stream(plan.state.clone()))];
         parts.extend(plan.handoff.0.iter().map(|(n, t)| (n.as_str(), State::Table(t.clone()))));
         parts.extend(tables.iter().map(|r| (r.table.stream(), State::Table(r.state.clone()))));
@@ -182,7 +223,7 @@ impl PostgresInput {
             self.phase = self.stream(plan).await?;
             return Ok(Next::More);
         }
-        let parallelism = self.config.snapshot_parallelism;
+        let exported = self.exported(&made);
         let snapshot = Snapshot::begin(&self.target, &exported, first, tables, parallelism).await?;
         tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading the rows that are there");
         self.phase = Phase::Snapshot(Box::new(snapshot), plan);
@@ -252,8 +293,4 @@ pub(crate) async fn current_end(wire: &mut Wire) -> Result<Lsn> {
         .await?;
     let text = rows.first().map(|row| crate::catalog::text(row, 0)).unwrap_or_default();
     text.parse().map_err(|error: String| Error::permanent(error))
-}
-
-fn busy() -> Error {
-    explain::ended()
 }

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 
 use dstream_cdc::{Announced, TableState};
 use dstream_postgres::Target;
-use dstream_sdk::{Batch, InputStart, Next, Result};
+use dstream_sdk::{Batch, InputStart, Next, Progress, Result};
 
 use crate::config::Config;
 use crate::setup::server::{self, Server};
-use crate::snapshot::{Exported, Reading, Snapshot, Worker};
+use crate::snapshot::{Exported, Held, Reading, Snapshot, Worker};
 use crate::state::State;
 use export::Export;
 
@@ -86,20 +86,26 @@ impl QueryInput {
         batch: &mut Batch<State>,
     ) -> Result<Phase> {
         let export = Export::take(&self.target).await?;
-        export.limit(&self.config, &mut readings);
-        for reading in &readings {
-            self.announced.announce(&reading.table.schema, batch)?;
-            batch.checkpoint_part(reading.table.stream(), &reading.checkpoint())?;
-        }
         let exported = Exported {
             point: export.point,
             snapshot: &export.name,
             encoding: &self.server.encoding,
             own_sql: self.config.select.query.is_some(),
         };
-        let parallelism = self.config.select.parallelism();
         let mut first = Worker::connect(&self.target, &exported).await?;
-        first.hold(readings.iter().filter(|r| r.is_table()).map(|r| &r.info)).await?;
+        let tables = readings.iter().filter(|r| r.is_table()).map(|r| &r.info);
+        if let Held::NotYet(table) = first.hold(tables).await? {
+            let waiting_on = Some(format!("a lock on {table}, which another session has"));
+            batch.progress(Progress { waiting_on, ..Progress::default() });
+            // A newer snapshot costs nothing here.
+            return Ok(Phase::Planned(readings));
+        }
+        export.limit(&self.config, &mut readings);
+        for reading in &readings {
+            self.announced.announce(&reading.table.schema, batch)?;
+            batch.checkpoint_part(reading.table.stream(), &reading.checkpoint())?;
+        }
+        let parallelism = self.config.select.parallelism();
         let snapshot =
             Snapshot::begin(&self.target, &exported, first, readings, parallelism).await?;
         tracing::info!(tables = snapshot.tables.len(), at = %snapshot.point, "reading");

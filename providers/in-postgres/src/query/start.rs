@@ -74,7 +74,13 @@ async fn lanes(wire: &mut Wire, config: &Config, source: &Source) -> Result<Vec<
     match source.table.key.as_slice() {
         [only] if parallelism > 1 && large => match source.table.columns.get(*only) {
             Some(column) => {
-                splits(wire, &source.select.from, column, parallelism * RANGES_EACH).await
+                // The user's own SQL means the user's own search path.
+                let own_sql = config.select.query.is_some();
+                wire.query(if own_sql { "RESET search_path" } else { "" }).await?;
+                let ranges = parallelism * RANGES_EACH;
+                let splits = splits(wire, &source.select.from, column, ranges).await?;
+                wire.query("SET search_path = pg_catalog").await?;
+                Ok(splits)
             }
             None => Ok(Vec::new()),
         },

@@ -1,6 +1,7 @@
 //! Reads the rows that are there already, in one consistent snapshot, several ranges at a time.
 
 mod copy;
+mod hold;
 mod making;
 mod statement;
 mod tables;
@@ -19,7 +20,8 @@ use crate::explain;
 use crate::lsn::Lsn;
 use crate::state::State;
 
-pub(crate) use making::Making;
+pub(crate) use hold::Held;
+pub(crate) use making::{Made, Making};
 pub(crate) use tables::{LARGE, RANGES_EACH, Reading, Select, plan_lanes, splits};
 pub(crate) use worker::Worker;
 use worker::{Job, Turn};
@@ -73,7 +75,18 @@ impl Snapshot {
         let wanted = parallelism.min(keyed.len()).max(1);
         let mut workers = vec![first];
         while workers.len() < wanted {
-            workers.push(Worker::connect(target, exported).await?);
+            let mut worker = Worker::connect(target, exported).await?;
+            let held = tables.iter().filter(|reading| reading.is_table()).map(|r| &r.info);
+            if let Held::NotYet(table) = worker.hold(held).await? {
+                // Somebody waits for it until we have read it: waiting for them would be for ever.
+                tracing::info!(
+                    table,
+                    connections = workers.len(),
+                    "another session wants to change the table: it is read by fewer connections"
+                );
+                break;
+            }
+            workers.push(worker);
         }
         Ok(Self {
             point: exported.point,
@@ -143,9 +156,12 @@ impl Snapshot {
             }
             self.workers[at].start(job, reading).await?;
         }
-        Ok(self.workers.iter().all(Worker::is_idle)
-            && self.keyed.is_empty()
-            && self.keyless.is_empty())
+        if !self.keyed.is_empty() || !self.keyless.is_empty() {
+            return Ok(false);
+        }
+        // One that has nothing more to read holds nobody up any longer.
+        self.workers.retain(|worker| !worker.is_idle());
+        Ok(self.workers.is_empty())
     }
 
     /// Takes what has come; says whether the batch is full.

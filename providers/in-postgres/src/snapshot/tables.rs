@@ -5,6 +5,7 @@ use dstream_postgres::{Wire, quote};
 use dstream_sdk::Result;
 
 use crate::catalog::{TableInfo, text};
+use crate::explain;
 use crate::lsn::Lsn;
 use crate::query::QueryState;
 use crate::state::State;
@@ -104,8 +105,8 @@ pub(crate) async fn splits(
     if column.order == Order::Int {
         let name = quote::name(&column.name);
         let rows = wire.query(&format!("SELECT min({name}), max({name}) FROM {from}")).await;
-        // Without the permission the read itself says so, with its remedy.
-        let row = rows.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
+        let rows = rows.map_err(|error| explain::snapshot(error, from))?;
+        let row = rows.into_iter().next().unwrap_or_default();
         let (Ok(least), Ok(most)) = (text(&row, 0).parse::<i64>(), text(&row, 1).parse::<i64>())
         else {
             return Ok(Vec::new());

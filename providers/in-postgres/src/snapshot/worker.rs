@@ -8,8 +8,6 @@ use super::Exported;
 use super::copy;
 use super::statement;
 use super::tables::Reading;
-use crate::catalog::TableInfo;
-use crate::explain;
 use crate::lsn::Lsn;
 use crate::setup::server;
 use crate::state::State;
@@ -42,7 +40,7 @@ impl Turn {
 
 #[derive(Debug)]
 pub(crate) struct Worker {
-    wire: Wire,
+    pub(super) wire: Wire,
     encoding: String,
     job: Option<Job>,
     failed: Option<dstream_postgres::Error>,
@@ -77,35 +75,6 @@ impl Worker {
             scratch: Vec::new(),
             tail: Vec::new(),
         })
-    }
-
-    /// Keeps the tables from being rewritten until everything is read: a rewritten table is empty
-    /// for a snapshot that is older. One that was rewritten in the moment before is noticed.
-    pub(crate) async fn hold(&mut self, tables: impl Iterator<Item = &TableInfo>) -> Result<()> {
-        let mut oids = Vec::new();
-        for table in tables {
-            let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.sql());
-            self.wire.query(&lock).await.map_err(|e| explain::snapshot(e, &table.sql()))?;
-            oids.push(table.oid.to_string());
-        }
-        if oids.is_empty() {
-            return Ok(());
-        }
-        let rewritten = self
-            .wire
-            .query(&format!(
-                "SELECT relname FROM pg_class WHERE oid IN ({}) AND relkind = 'r' \
-                   AND relfilenode <> pg_relation_filenode(oid)",
-                oids.join(", ")
-            ))
-            .await?;
-        match rewritten.first() {
-            Some(row) => Err(Error::transient(format!(
-                "the table {} was truncated or rewritten at the moment its snapshot was taken",
-                crate::catalog::text(row, 0)
-            ))),
-            None => Ok(()),
-        }
     }
 
     /// The connection, for questions about what the snapshot sees.

@@ -7,6 +7,7 @@ mod changes;
 mod errors;
 mod kills;
 mod lifecycle;
+mod locks;
 mod slots;
 mod support;
 mod types;
