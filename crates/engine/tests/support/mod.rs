@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::{LocalState, StateStore, TaskState};
@@ -210,6 +210,10 @@ impl Project {
         std::fs::read_to_string(self.folder.path().join(file)).unwrap_or_default()
     }
 
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.path().join(file), text).unwrap();
+    }
+
     pub fn lines(&self, file: &str) -> Vec<String> {
         self.read(file).lines().map(str::to_owned).collect()
     }
@@ -228,12 +232,29 @@ impl Project {
         self.events.lock().unwrap().iter().map(|e| e.kind.clone()).collect()
     }
 
+    pub fn warnings(&self) -> Vec<String> {
+        let warning = |kind| match kind {
+            EventKind::Warning { message, .. } => Some(message),
+            _ => None,
+        };
+        self.kinds().into_iter().filter_map(warning).collect()
+    }
+
     pub fn shown(&self) -> Vec<String> {
         let shown = |kind| match kind {
             EventKind::Output { line, .. } => Some(line),
             _ => None,
         };
         self.kinds().into_iter().filter_map(shown).collect()
+    }
+}
+
+/// Waits until something has come about, however slow the machine is: a sleep would have to guess.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < limit, "it never came to this: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
