@@ -202,7 +202,7 @@ impl Project {
 
     /// Runs the task; a test that hangs fails.
     pub async fn run(&self) -> RunReport {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, run(self.request())).await.expect("the run hangs")
     }
 
@@ -226,6 +226,13 @@ impl Project {
         let state = self.saved();
         let states = state.inputs.get(input).map(|i| &i.checkpoint);
         states.and_then(|s| s.get(part)).map(|s| s.get().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether this checkpoint is saved; also while a run goes on.
+    pub fn has_saved(&self, input: &str, part: &str, checkpoint: &str) -> bool {
+        let state = self.state.read("t").unwrap();
+        let states = state.as_ref().and_then(|s| s.inputs.get(input)).map(|i| &i.checkpoint);
+        states.and_then(|s| s.get(part)).is_some_and(|s| s.get() == checkpoint)
     }
 
     pub fn kinds(&self) -> Vec<EventKind> {
