@@ -283,6 +283,24 @@ fn destroy_removes_what_the_task_made_and_nothing_else() {
 }
 
 #[test]
+fn another_table_is_another_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let fingerprint = |config: Value| {
+        let (host, ready) = start(folder.path(), &config);
+        finish(host);
+        ready["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let plain = fingerprint(json!({}));
+    let table = fingerprint(json!({"table": "a"}));
+    assert_eq!(plain, fingerprint(json!({"table": "{stream}", "mode": "history"})));
+    assert_eq!(table, format!("{plain}, table a"));
+    assert_ne!(table, fingerprint(json!({"table": "b"})));
+    let here = folder.path().display();
+    let dotted = fingerprint(json!({"path": format!("{here}/./x.db")}));
+    assert_eq!(plain, dotted);
+}
+
+#[test]
 fn a_soft_delete_keeps_the_row_and_says_since_when_it_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let config = json!({"mode": "upsert", "key": ["id"], "delete": "soft"});
