@@ -53,7 +53,7 @@ impl From<ByteSize> for u64 {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |(_, scale): &&(&str, u64)| self.0 >= *scale && self.0 % scale == 0;
+        let whole = |(_, scale): &&(&str, u64)| self.0 >= *scale && self.0.is_multiple_of(*scale);
         match UNITS[2..].iter().filter(whole).max_by_key(|(_, scale)| *scale) {
             Some((unit, scale)) => write!(f, "{}{unit}", self.0 / scale),
             None => write!(f, "{}", self.0),
