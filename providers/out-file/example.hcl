@@ -11,7 +11,7 @@ task "archive" {
     provider = "file"
     config {
       path         = "archive/{year}/{month}/{stream}-{date}.jsonl.zst"
-      rotate_bytes = 1000000000
+      rotate_bytes = "1GB"
       sha256       = true
     }
   }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dstream_tests::top;
+use dstream_tests::{Project, top};
 
 /// Everything in backticks that looks like a path of this repository: `crates/engine/src/run.rs`.
 fn paths(document: &str) -> Vec<String> {
@@ -122,4 +122,65 @@ fn the_ten_lines_of_bash_in_the_readme_are_the_example() {
     };
     let block = readme.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(bare(block), bare(&task), "README.md and dstream.hcl");
+}
+
+/// The task files in a page: every block of HCL with a task in it, without the page's indentation.
+/// A part of a file is not marked as HCL with a task, or is marked `hcl part`.
+fn task_files(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = page.lines();
+    while let Some(fence) = lines.next() {
+        let marks: Vec<&str> = fence.trim().trim_start_matches("```").split(' ').collect();
+        if !fence.trim().starts_with("```") || fence.trim() == "```" {
+            continue;
+        }
+        let indent = fence.len() - fence.trim_start().len();
+        let inside = lines.by_ref().take_while(|line| line.trim() != "```");
+        let text: String =
+            inside.map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
+        let has_task = text.lines().any(|line| line.starts_with("task \""));
+        if marks[0] == "hcl" && !marks.contains(&"part") && has_task {
+            found.push(text);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_task_file_in_a_document_is_valid() {
+    let folders = ["", "docs", "docs/providers"].map(|f| top().join(f)).into_iter();
+    let providers = fs::read_dir(top().join("providers")).unwrap().flatten().map(|e| e.path());
+    let examples = fs::read_dir(top().join("examples")).unwrap().flatten().map(|e| e.path());
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for folder in folders.chain(providers).chain(examples).filter(|f| f.is_dir()) {
+        let pages = fs::read_dir(folder).unwrap().flatten().map(|e| e.path());
+        for page in pages.filter(|p| p.extension().is_some_and(|e| e == "md")) {
+            for text in task_files(&fs::read_to_string(&page).unwrap()) {
+                checked += 1;
+                // What a page reads from the environment is not set here.
+                let names = text.split("env(\"").skip(1).filter_map(|rest| rest.split('"').next());
+                let project = names
+                    .fold(Project::with(&text), |project, name| project.env(name, "a-value-of-it"));
+                let done = project.dstream(&["validate"]);
+                if done.code != 0 {
+                    wrong.push(format!("{}:\n{}{}", page.display(), done.stdout, done.stderr));
+                }
+            }
+        }
+    }
+    assert!(checked >= 12, "{checked} task files are found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_test_program_looks_like_a_provider_beside_dstream() {
+    for package in fs::read_dir(top().join("crates")).unwrap().flatten() {
+        let Ok(programs) = fs::read_dir(package.path().join("src/bin")) else { continue };
+        for program in programs.flatten() {
+            let name = program.file_name().to_string_lossy().into_owned();
+            let provider = ["dstream-in-", "dstream-out-", "dstream-transform-"];
+            assert!(!provider.iter().any(|p| name.starts_with(p)), "crates/…/{name}");
+        }
+    }
 }

@@ -26,8 +26,8 @@ pub(crate) fn check(project: &Project, task: &Task, provider: &Provider) -> Vec<
         found.push(here(Diagnostic::error(summary).help(help)));
     }
     found.extend(required_version(project, block, description).map(here));
-    let problems = check_against_schema(&description.config, &block.config);
     let loaded = &project.loaded;
+    let problems = check_against_schema(&description.config, &block.config, &loaded.secrets);
     found.extend(
         problems
             .iter()

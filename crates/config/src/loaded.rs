@@ -143,6 +143,9 @@ impl Loaded {
             let valid = suggest::list(problem.valid.iter().map(String::as_str));
             diagnostic = diagnostic.help(format!("valid here: {valid}"));
         }
+        if let Some(help) = &problem.help {
+            diagnostic = diagnostic.help(help.clone());
+        }
         diagnostic
     }
 }

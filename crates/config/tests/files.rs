@@ -85,5 +85,6 @@ fn secrets_come_back_when_a_config_is_resolved() {
     let config = loaded.secrets.resolve(&task.outputs[0].config).unwrap();
     assert_eq!(config["maxCount"], 42);
     assert_eq!(config["quoted"], "t0ken-7");
+    assert_eq!(config["escaped"], "x-t0ken-7");
     assert_eq!(config["braces"], "{{ literal }}");
 }

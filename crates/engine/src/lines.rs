@@ -1,6 +1,6 @@
 //! Reads a stream in large pieces and finds the whole lines in them, within a limit a line.
 
-use std::io;
+use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -11,14 +11,58 @@ const BASE: usize = 256 << 10;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LineError {
     /// A line is longer than the limit.
-    #[error("a line has more than {limit} bytes, which is the limit (`max_line_bytes`)")]
+    #[error("{}: more than {limit} bytes, which is the limit (`max_line_bytes`)", .long)]
     TooLong {
         /// The limit.
         limit: usize,
+        /// What is known of the line.
+        long: LongLine,
     },
     /// The pipe broke.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// A line that is longer than the limit, as far as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LongLine {
+    bytes: usize,
+    /// Whether that is all of it.
+    whole: bool,
+    /// Where what was read says so.
+    stream: Option<String>,
+}
+
+impl LongLine {
+    fn new(line: &[u8], whole: bool) -> Self {
+        Self { bytes: line.len(), whole, stream: stream_of(line) }
+    }
+}
+
+impl fmt::Display for LongLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.stream.as_ref().map(|s| format!(" of stream `{s}`")).unwrap_or_default();
+        let so_far = if self.whole { "" } else { " so far" };
+        write!(f, "a line{of} has {} bytes{so_far}", self.bytes)
+    }
+}
+
+/// The stream in the metadata, which may stand before or behind the data: of half a line only what
+/// stands before is there.
+fn stream_of(line: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        stream: Option<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        metadata: Option<Metadata>,
+    }
+    if let Ok(envelope) = serde_json::from_slice::<Envelope>(line) {
+        return envelope.metadata?.stream;
+    }
+    let first = line.strip_prefix(br#"{"metadata":"#)?;
+    serde_json::Deserializer::from_slice(first).into_iter::<Metadata>().next()?.ok()?.stream
 }
 
 /// A buffered reader of lines that hands out as many whole lines at once as are there.
@@ -50,12 +94,16 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             self.whole = fresh + i + 1;
             let new = &self.buffer[begin..self.whole];
             // As a rule all new lines together are shorter than one may be.
-            if new.len() > self.limit && new.split(|b| *b == b'\n').any(|l| l.len() > self.limit) {
-                return Err(LineError::TooLong { limit: self.limit });
+            if new.len() > self.limit
+                && let Some(long) = new.split(|b| *b == b'\n').find(|l| l.len() > self.limit)
+            {
+                let long = LongLine::new(long, true);
+                return Err(LineError::TooLong { limit: self.limit, long });
             }
         }
-        if self.end - self.whole.max(self.start) > self.limit {
-            return Err(LineError::TooLong { limit: self.limit });
+        if self.rest().len() > self.limit {
+            let long = LongLine::new(self.rest(), false);
+            return Err(LineError::TooLong { limit: self.limit, long });
         }
         Ok(read > 0)
     }
@@ -152,10 +200,34 @@ mod tests {
         assert_eq!(all(&input, 1000).await.unwrap().0.len(), 1);
         input.insert(0, b'x');
         input.truncate(1001);
-        assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000 })));
+        assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000, .. })));
         // Also where its end comes in the same read.
         input.extend_from_slice(b"x\nshort\n");
-        assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000 })));
+        assert!(matches!(all(&input, 1000).await, Err(LineError::TooLong { limit: 1000, .. })));
+    }
+
+    #[tokio::test]
+    async fn of_a_line_over_the_limit_size_and_stream_are_told_as_far_as_they_are_known() {
+        let x = "x".repeat(1000);
+        for (line, wanted) in [
+            (format!("{{\"data\":\"{x}\""), "a line has 1010 bytes so far: more than 1000 bytes"),
+            (
+                format!("{{\"data\":\"{x}\",\"metadata\":{{\"stream\":\"s\"}}}}\n"),
+                "a line of stream `s` has 1037 bytes: more than",
+            ),
+            (
+                format!("{{\"metadata\":{{\"op\":\"insert\",\"stream\":\"s\"}},\"data\":\"{x}"),
+                "a line of stream `s` has 1049 bytes so far: more than",
+            ),
+            (
+                format!("{{\"data\":{{\"metadata\":{{\"stream\":\"no\"}},\"a\":\"{x}\"}}}}\n"),
+                "a line has 1044 bytes: more than",
+            ),
+            (format!("{x}x\n"), "a line has 1001 bytes: more than 1000 bytes, which is the limit"),
+        ] {
+            let error = all(line.as_bytes(), 1000).await.unwrap_err().to_string();
+            assert!(error.starts_with(wanted), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -18,7 +18,11 @@ pub(crate) fn check_output(
     ready: &Ready,
 ) -> Result<(), Failure> {
     let Some(known) = state.outputs.get(&member.block.name) else { return Ok(()) };
-    let stored = Stored { provider: &known.provider, fingerprint: known.fingerprint.as_deref() };
+    let stored = Stored {
+        task_id: Some(&state.task_id),
+        provider: &known.provider,
+        fingerprint: known.fingerprint.as_deref(),
+    };
     check_identity(task, member, stored, ready, "destination")?;
     if let Some(mark) = known.mark.filter(|mark| ready.previous.is_none_or(|p| p < *mark)) {
         let has = ready
@@ -49,7 +53,7 @@ pub(crate) fn check_providers(task: &str, state: &TaskState, route: &Route) -> R
             _ => (state.inputs.get(name).map(|i| &i.provider), "source"),
         };
         let Some(provider) = stored else { continue };
-        let stored = Stored { provider, fingerprint: None };
+        let stored = Stored { task_id: None, provider, fingerprint: None };
         check_identity(task, member, stored, &Ready::default(), what)?;
     }
     Ok(())
@@ -63,7 +67,11 @@ pub(crate) fn check_input(
     ready: &Ready,
 ) -> Result<(), Failure> {
     let Some(known) = state.inputs.get(&member.block.name) else { return Ok(()) };
-    let stored = Stored { provider: &known.provider, fingerprint: known.fingerprint.as_deref() };
+    let stored = Stored {
+        task_id: None,
+        provider: &known.provider,
+        fingerprint: known.fingerprint.as_deref(),
+    };
     check_identity(task, member, stored, ready, "source")
 }
 
@@ -173,6 +181,8 @@ pub(crate) fn checkpoints(state: &TaskState) -> BTreeMap<String, PartitionStates
 }
 
 struct Stored<'a> {
+    /// Of an output: what its destination knows the task by.
+    task_id: Option<&'a str>,
     provider: &'a str,
     fingerprint: Option<&'a str>,
 }
@@ -196,9 +206,15 @@ fn check_identity(
     let message = format!(
         "its {what} has changed: the state belongs to `{before}`, the task now names `{after}`"
     );
-    Err(mismatch(member, message)
-        .help(format!("to start anew with the new {what}: `dstream state rm {task}`"))
-        .help("to keep both, give the task another name"))
+    let mut failure = mismatch(member, message)
+        .help(format!("to start anew with the new {what}: `dstream state rm {task}`"));
+    // It keeps the checkpoint itself, under the task's id.
+    if let (Some(task_id), true) = (stored.task_id, ready.previous.is_some()) {
+        failure = failure.help(format!(
+            "to go on from the checkpoint that it holds, where what was written stays or was moved: `dstream state rm {task}`, then `dstream state set {task} --task-id {task_id}`"
+        ));
+    }
+    Err(failure.help("to keep both, give the task another name"))
 }
 
 fn mismatch(member: &Member, message: impl Into<String>) -> Failure {
@@ -278,6 +294,22 @@ mod tests {
         let failure = check_input("t", &state, &member(Role::Input, "in"), &ready).unwrap_err();
         assert!(failure.message.contains("`a.csv`") && failure.message.contains("`b.csv`"));
         assert!(failure.help[0].contains("dstream state rm t"));
+    }
+
+    #[test]
+    fn another_destination_that_knows_the_task_can_be_gone_on_with() {
+        let mut state = TaskState::new("t");
+        let fingerprint = Some("x.db, table a".to_owned());
+        let output = OutputState { fingerprint, mark: mark(1, 2), ..OutputState::default() };
+        state.outputs.insert("out".into(), output);
+        let out = member(Role::Output, "out");
+        let help = |previous| {
+            let fingerprint = Some("x.db, table b".into());
+            let ready = Ready { fingerprint, previous, ..Ready::default() };
+            check_output("t", &state, &out, &ready).unwrap_err().help.join("\n")
+        };
+        assert!(help(mark(1, 2)).contains(&format!("--task-id {}", state.task_id)));
+        assert!(!help(None).contains("--task-id"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use dstream_engine::state::{
 };
 use dstream_engine::{EventKind, FailureKind, Outcome, Protocol, Stop, run};
 use serde_json::json;
-use support::{COLLECT, Project, READY, counting, failure};
+use support::{COLLECT, Project, READY, counting, failure, until};
 
 /// A disk on which everything takes its time, and that writes down what was done in which order.
 #[derive(Clone)]
@@ -272,7 +272,7 @@ echo '{{"@end":{{}}}}'; while read -r line; do echo "$line" > last; done"#
     );
     let project = Project::new().input(Protocol::V2, &endless).output(Protocol::V2, COLLECT);
     let running = tokio::spawn(run(project.request()));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    until("some of it is written", || project.lines("out").len() > 5).await;
     project.cancel.stop(Stop::Drain);
     let report = running.await.unwrap();
     assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
@@ -287,7 +287,7 @@ async fn a_version_1_input_is_stopped_by_a_signal_and_its_lines_are_kept() {
     let endless = r#"cat >/dev/null; echo '{"status":"ready"}'; for ((i = 1; ; i++)); do echo "{\"data\":$i}"; sleep 0.01; done"#;
     let project = Project::new().input(Protocol::V1, endless).output(Protocol::V2, COLLECT);
     let running = tokio::spawn(run(project.request()));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    until("some of it is written", || project.lines("out").len() > 5).await;
     project.cancel.stop(Stop::Drain);
     let report = running.await.unwrap();
     assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
@@ -296,11 +296,15 @@ async fn a_version_1_input_is_stopped_by_a_signal_and_its_lines_are_kept() {
 
 #[tokio::test]
 async fn what_does_not_stop_in_time_is_killed_and_named() {
-    let deaf = format!("{READY}; trap '' TERM; while :; do sleep 0.1; done");
+    let deaf = format!("{READY}; trap '' TERM; touch deaf; while :; do sleep 0.1; done");
     let mut project = Project::new().input(Protocol::V2, &deaf).output(Protocol::V2, COLLECT);
     project.task.limits.stop_timeout = Duration::from_millis(300);
     let running = tokio::spawn(run(project.request()));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let both_run = || {
+        let started = |kind: &EventKind| matches!(kind, EventKind::ProviderReady { .. });
+        project.kinds().iter().filter(|kind| started(kind)).count() == 2
+    };
+    until("both run", || both_run() && project.folder.path().join("deaf").exists()).await;
     project.cancel.stop(Stop::Drain);
     assert!(matches!(running.await.unwrap().outcome, Outcome::Killed));
     let named = project.kinds().into_iter().any(
@@ -315,22 +319,21 @@ async fn nothing_survives_the_end_of_a_run_also_not_a_providers_own_children() {
     let project = Project::new().input(Protocol::V2, &parent).output(Protocol::V2, COLLECT);
     project.run().await;
     let child = project.read("child");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!is_alive(child.trim()), "process {child} lives");
+    until(&format!("process {child} is gone"), || !is_alive(child.trim())).await;
 
     // And when the run itself is dropped.
     let endless = format!("sleep 1000 & echo $! > child; echo $$ > pid; {READY}; sleep 1000");
     let project = project.replace_input(Protocol::V2, &endless);
     let running = tokio::spawn(run(project.request()));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    until("it runs", || !project.lines("pid").is_empty()).await;
     let pid = project.read("pid");
     assert!(is_alive(pid.trim()));
     running.abort();
     drop(running.await);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!is_alive(pid.trim()), "process {pid} lives");
     let child = project.read("child");
-    assert!(!is_alive(child.trim()), "process {child} lives");
+    for process in [pid.trim(), child.trim()] {
+        until(&format!("process {process} is gone"), || !is_alive(process)).await;
+    }
 }
 
 fn is_alive(pid: &str) -> bool {
@@ -342,14 +345,24 @@ fn is_alive(pid: &str) -> bool {
 async fn a_second_run_is_told_who_holds_the_state_also_while_a_process_of_the_first_lives() {
     let first = Project::new();
     // A process that leaves its group keeps what it inherited.
-    let stray = format!("setsid sleep 2 >/dev/null 2>&1 </dev/null & {}", counting(3, 1));
+    let strays =
+        "setsid sh -c 'until [ -e enough ]; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &";
+    let stray = format!("[ -e enough ] || {{ {strays} }}; {}", counting(3, 1));
     let project = first.input(Protocol::V2, &stray).output(Protocol::V2, COLLECT);
     assert!(matches!(project.run().await.outcome, Outcome::Completed));
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Held(_)), "{report:?}");
     assert!(failure(&report).message.contains(&format!("process {}", std::process::id())));
-    tokio::time::sleep(Duration::from_millis(2300)).await;
-    assert!(matches!(project.run().await.outcome, Outcome::Completed));
+    project.write("enough", "");
+    let begin = Instant::now();
+    loop {
+        match project.run().await.outcome {
+            Outcome::Held(_) if begin.elapsed() < Duration::from_secs(60) => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            other => break assert!(matches!(other, Outcome::Completed), "{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,9 @@ pub struct Resource {
     /// The statement that would run or did run, the size, the lag: for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// In the answer to `status`: `destroy` leaves it where it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 impl Resource {
@@ -74,7 +77,19 @@ impl Resource {
         name: impl Into<String>,
         action: impl Into<String>,
     ) -> Self {
-        Self { kind: kind.into(), name: name.into(), action: action.into(), detail: None }
+        Self {
+            kind: kind.into(),
+            name: name.into(),
+            action: action.into(),
+            detail: None,
+            kept: false,
+        }
+    }
+
+    /// `destroy` leaves it where it is.
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
+        self
     }
 
     /// Adds the detail.

@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
+mod byte_size;
 mod schema;
 mod secret;
 mod time_span;
 mod unknown;
 
+pub use byte_size::ByteSize;
 pub use schema::schema_of;
 pub use secret::Secret;
 pub use time_span::TimeSpan;

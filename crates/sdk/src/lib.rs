@@ -22,7 +22,8 @@
 //!   [`transform()`] register them and have `main()`.
 //! - [`Error`] says what failed and whether trying again can help; [`Context`] adds what was done.
 //! - [`row`] reads a row's columns where they stand, without a tree.
-//! - [`config`]: [`Secret`] is never printed, [`TimeSpan`] is `"5s"` or milliseconds.
+//! - [`config`]: [`Secret`] is never printed, [`TimeSpan`] is `"5s"` or milliseconds,
+//!   [`ByteSize`] is `"16MiB"` or bytes.
 //!
 //! `docs/providers/authoring.md` is the guide; `dstream-testkit` has the conformance suite, which
 //! every provider passes.
@@ -63,7 +64,7 @@ pub use about::About;
 pub use batch::Batch;
 pub use builder::{InputMain, OutputMain, TransformMain, input, output, transform};
 pub use cadence::Cadence;
-pub use config::{NoSettings, Secret, TimeSpan};
+pub use config::{ByteSize, NoSettings, Secret, TimeSpan};
 pub use console::Console;
 pub use envelope_buf::EnvelopeBuf;
 pub use envelopes::{Envelope, Envelopes, Iter, Meta};

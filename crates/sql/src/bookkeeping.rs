@@ -266,6 +266,25 @@ impl Books {
         Ok(names.map(|name| db.dialect().table_name(&name)).collect())
     }
 
+    /// Whether other tasks, or other outputs of this one, have rows in these tables.
+    pub(crate) async fn others<D: Database>(&self, db: &mut D) -> Result<bool> {
+        for table in self.tables.all() {
+            let sql = fill(
+                db.dialect(),
+                &self.tables,
+                &format!(
+                    "SELECT count(*) FROM {} WHERE NOT (task_id = {{1}} AND output = {{2}})",
+                    db.dialect().quote_table(table)
+                ),
+            );
+            let rows = db.query(&sql, &self.own()).await?;
+            if rows.into_iter().flatten().flatten().next().is_some_and(|count| count != "0") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Removes every row of this task.
     pub(crate) async fn forget<D: Database>(&self, db: &mut D) -> Result<()> {
         for table in self.tables.all() {

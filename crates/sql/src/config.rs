@@ -158,6 +158,12 @@ impl TableSettings {
         Ok(table)
     }
 
+    /// What a checkpoint is of, beside the database: rows that went to another table are not in
+    /// this one. Nothing for the default.
+    pub(crate) fn destination(&self) -> String {
+        if self.table == stream() { String::new() } else { format!(", table {}", self.table) }
+    }
+
     /// The table's name where it does not depend on the stream.
     pub(crate) fn fixed_table(&self) -> Option<&str> {
         (!PLACEHOLDERS.iter().any(|one| self.table.contains(one))).then_some(&self.table)

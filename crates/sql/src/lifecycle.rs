@@ -57,12 +57,15 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
             return Ok(database::<D>(&config, "absent"));
         };
         let books = books(&db, context);
-        let report = database::<D>(&config, "exists");
+        let place = D::place(&config.database);
+        let there = Resource::new("database", place, "exists").kept();
+        let report = LifecycleReport::ok().with(there);
         if !books.missing(&mut db).await?.is_empty() {
             return Ok(report);
         }
         let report = tables(&mut db, &books, report).await?;
-        progress(&mut db, &books, report).await
+        let report = progress(&mut db, &books, report).await?;
+        bookkeeping(&mut db, &books, report).await
     }
 
     async fn destroy(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
@@ -158,6 +161,23 @@ async fn tables<D: Database>(
             Resource::new("table", table.to_string(), "absent")
         };
         report = report.with(resource);
+    }
+    Ok(report)
+}
+
+/// The tables of the bookkeeping; they go with the last task that uses them.
+async fn bookkeeping<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    let shared = books.others(db).await?;
+    for table in books.tables.all() {
+        let resource = Resource::new("table", table.to_string(), "exists");
+        report = report.with(match shared {
+            true => resource.detail("other tasks use it").kept(),
+            false => resource.detail("bookkeeping, no other task uses it"),
+        });
     }
     Ok(report)
 }

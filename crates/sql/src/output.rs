@@ -59,7 +59,7 @@ where
     }
 
     fn fingerprint(&self) -> Option<String> {
-        Some(self.store.db.fingerprint())
+        Some(self.store.db.fingerprint() + &self.settings.destination())
     }
 
     fn claimed(&self) -> Option<Claimed> {

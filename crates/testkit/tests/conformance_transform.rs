@@ -1,5 +1,5 @@
 //! The reference transform conforms.
 
-dstream_testkit::conformance_transform!(env!("CARGO_BIN_EXE_dstream-transform-reference"), |_| {
+dstream_testkit::conformance_transform!(env!("CARGO_BIN_EXE_reference-transform"), |_| {
     serde_json::json!({})
 });

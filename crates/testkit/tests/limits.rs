@@ -9,8 +9,8 @@ use dstream_testkit::conformance::{Subject, input};
 use dstream_testkit::{FakeHost, Result, Role};
 use serde_json::{Value, json};
 
-const INPUT: &str = env!("CARGO_BIN_EXE_dstream-in-reference");
-const OUTPUT: &str = env!("CARGO_BIN_EXE_dstream-out-reference");
+const INPUT: &str = env!("CARGO_BIN_EXE_reference-input");
+const OUTPUT: &str = env!("CARGO_BIN_EXE_reference-output");
 
 fn subject(program: &str, role: Role, config: Value) -> Result<Subject> {
     Subject::new(program, role, |_| config)

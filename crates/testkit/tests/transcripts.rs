@@ -17,9 +17,9 @@ fn transcripts() -> Result<Vec<(String, Transcript)>> {
 
 fn program(provider: &str) -> &'static str {
     match provider {
-        "input" => env!("CARGO_BIN_EXE_dstream-in-reference"),
-        "transform" => env!("CARGO_BIN_EXE_dstream-transform-reference"),
-        _ => env!("CARGO_BIN_EXE_dstream-out-reference"),
+        "input" => env!("CARGO_BIN_EXE_reference-input"),
+        "transform" => env!("CARGO_BIN_EXE_reference-transform"),
+        _ => env!("CARGO_BIN_EXE_reference-output"),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use dstream_protocol::FieldType;
-use dstream_sdk::{Error, Result, TimeSpan};
+use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use encoding_rs::Encoding;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::csv::record::Dialect;
+use crate::encodings;
 use crate::format::{Compression, Format};
 
 /// Which files, and how to read them.
@@ -41,11 +42,11 @@ pub(crate) struct Config {
     pub(crate) rotate_wait: TimeSpan,
     /// CSV: the one ASCII character between fields. Default: a comma; a tab for .tsv.
     #[serde(default)]
-    #[schemars(extend("pattern" = "^[\\x00-\\x7F]$", "patternMessage" = "must be one ASCII character"))]
+    #[schemars(extend("pattern" = r"^([\x00-\x09\x0B\x0C\x0E-\x7F]|\\t|tab)$", "patternMessage" = "must be one ASCII character; a tab is written \"\\t\""))]
     pub(crate) delimiter: Option<String>,
     /// CSV: the one ASCII character around fields; `""`: there is none.
     #[serde(default = "quote")]
-    #[schemars(extend("pattern" = "^[\\x00-\\x7F]?$", "patternMessage" = "must be one ASCII character, or empty"))]
+    #[schemars(extend("pattern" = r"^([\x00-\x09\x0B\x0C\x0E-\x7F]|\\t|tab)?$", "patternMessage" = "must be one ASCII character, or empty"))]
     pub(crate) quote: String,
     /// CSV: whether the first row holds the columns' names.
     #[serde(default = "yes")]
@@ -56,6 +57,7 @@ pub(crate) struct Config {
     /// The text encoding, by its WHATWG name: `utf-8`, `utf-16le`, `windows-1252`, `iso-8859-1`.
     /// A byte-order mark at the beginning of a file wins.
     #[serde(default = "encoding")]
+    #[schemars(extend("pattern" = encodings::pattern(), "patternMessage" = encodings::VALID))]
     pub(crate) encoding: String,
     /// CSV: unquoted texts that mean null. Default: nothing between two delimiters.
     #[serde(default)]
@@ -73,9 +75,9 @@ pub(crate) struct Config {
     /// run fails) or `fail`.
     #[serde(default)]
     pub(crate) on_error: OnError,
-    /// The longest row, in bytes; a longer one is malformed.
+    /// The longest row (`"16MiB"`); a longer one is malformed.
     #[serde(default = "max_row_bytes")]
-    pub(crate) max_row_bytes: usize,
+    pub(crate) max_row_bytes: ByteSize,
 }
 
 /// One text or a list of them.
@@ -95,7 +97,18 @@ pub(crate) enum Types {
     /// `infer` or `text`.
     Rule(Rule),
     /// Column to type: `int64`, `decimal(10,2)`, `date`, …; the others are inferred.
-    Columns(BTreeMap<String, String>),
+    Columns(#[schemars(schema_with = "column_types")] BTreeMap<String, String>),
+}
+
+fn column_types(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "type": "string",
+            "pattern": r"^(bool|u?int64|int(16|32)|float(32|64)|decimal(\(\s*\+?\d+\s*,\s*\+?\d+\s*\))?|string|bytes|date|time|timestamp|timestamptz|uuid|json|array|enum)$",
+            "patternMessage": "must be a type of a column: bool, int16, int32, int64, uint64, float32, float64, decimal, decimal(p,s), string, bytes, date, time, timestamp, timestamptz, uuid, json, array or enum"
+        }
+    })
 }
 
 impl Default for Types {
@@ -149,8 +162,8 @@ fn rotate_wait() -> TimeSpan {
     TimeSpan::from_millis(5000)
 }
 
-fn max_row_bytes() -> usize {
-    dstream_protocol::limits::MAX_LINE_BYTES
+fn max_row_bytes() -> ByteSize {
+    ByteSize(dstream_protocol::limits::MAX_LINE_BYTES as u64)
 }
 
 impl Config {
@@ -191,11 +204,7 @@ impl Config {
     /// The encoding that files without a byte-order mark have.
     pub(crate) fn encoding(&self) -> Result<&'static Encoding> {
         Encoding::for_label(self.encoding.as_bytes()).ok_or_else(|| {
-            let message = format!(
-                "`{}` is no encoding; valid are the names of the WHATWG Encoding Standard, such as utf-8, utf-16le, utf-16be, windows-1252, iso-8859-1, shift_jis",
-                self.encoding
-            );
-            Error::config("encoding", message)
+            Error::config("encoding", format!("`{}`: {}", self.encoding, encodings::VALID))
         })
     }
 
@@ -227,6 +236,71 @@ fn one_ascii(key: &str, text: &str) -> Result<u8> {
         _ => {
             let message = format!("`{text}` is not one ASCII character; a tab is written \"\\t\"");
             Err(Error::config(key, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code")]
+
+    use super::*;
+
+    /// What the schema lets through, before the provider is asked.
+    fn fits(schema: &serde_json::Value, text: &str) -> bool {
+        let pattern = schema["pattern"].as_str().unwrap();
+        regex::Regex::new(pattern).unwrap().is_match(text)
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::to_value(schemars::schema_for!(Config)).unwrap()
+    }
+
+    #[test]
+    fn the_schema_takes_the_types_of_columns_that_a_run_takes() {
+        let schema = schema();
+        let types = &schema["$defs"]["Types"]["anyOf"][1]["additionalProperties"];
+        for text in [
+            "bool",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "uint64",
+            "float32",
+            "float64",
+            "decimal",
+            "decimal(10,2)",
+            "decimal( 10 , 2 )",
+            "decimal(10)",
+            "string",
+            "text",
+            "bytes",
+            "date",
+            "time",
+            "timestamp",
+            "timestamptz",
+            "uuid",
+            "json",
+            "array",
+            "enum",
+            "integer",
+            "Int64",
+            "",
+        ] {
+            assert_eq!(fits(types, text), text.parse::<FieldType>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_schema_takes_the_characters_that_a_run_takes() {
+        let schema = schema();
+        for text in [",", ";;", "\t", "\\t", "tab", "", "\n", "\r", "é", "|"] {
+            let taken = one_ascii("delimiter", text).is_ok();
+            assert_eq!(fits(&schema["properties"]["delimiter"], text), taken, "{text:?}");
+            let quoted = fits(&schema["properties"]["quote"], text);
+            assert_eq!(quoted, taken || text.is_empty(), "{text:?}");
         }
     }
 }

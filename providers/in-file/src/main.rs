@@ -3,6 +3,7 @@
 mod config;
 mod csv;
 mod decode;
+mod encodings;
 mod files;
 mod format;
 mod header;

@@ -76,7 +76,7 @@ impl Reader {
             row: Vec::new(),
             offset: state.offset,
             line: state.line,
-            max_row_bytes: config.max_row_bytes,
+            max_row_bytes: usize::try_from(config.max_row_bytes.0).unwrap_or(usize::MAX),
             complete,
             at_end: false,
             compressed: compression != Compression::None,

@@ -2,7 +2,7 @@
 
 use dstream_cdc::TablePattern;
 use dstream_mysql::Connection;
-use dstream_sdk::{Error, Result, TimeSpan};
+use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -44,9 +44,9 @@ pub(crate) struct Config {
     /// measured.
     #[serde(default = "heartbeat_interval")]
     pub(crate) heartbeat_interval: TimeSpan,
-    /// Warn when the input is further behind than this many bytes of the log.
+    /// Warn when the input is further behind than this size of the log (`"1GiB"`).
     #[serde(default)]
-    pub(crate) max_lag_bytes: Option<u64>,
+    pub(crate) max_lag_bytes: Option<ByteSize>,
 }
 
 /// What is read before the changes.

@@ -226,7 +226,7 @@ impl MysqlInput {
             unread = ?self.handoff.unread(),
             "following"
         );
-        if self.config.max_lag_bytes.is_some_and(|most| bytes > most) {
+        if self.config.max_lag_bytes.is_some_and(|most| bytes > most.0) {
             tracing::warn!(bytes, position, "the input is far behind the log (max_lag_bytes)");
         }
         batch.progress(Lag { position, bytes, time }.progress());

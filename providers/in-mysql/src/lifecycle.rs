@@ -78,10 +78,11 @@ impl Infrastructure for MysqlInput {
         let oldest = logs.first().map_or("none", |(file, _)| file);
         let gtid = end.gtid.map_or_else(String::new, |gtid| format!(", GTID {gtid}"));
         let detail = format!("ends at {}{gtid}; from {oldest}, {bytes} bytes", end.position);
-        let log = Resource::new("binary log", server.title(), "exists").detail(detail);
+        let log = Resource::new("binary log", server.title(), "exists").detail(detail).kept();
         let mut report = LifecycleReport::ok().with(log);
         for (database, table) in source::tables(&mut conn, &meant).await? {
-            report = report.with(Resource::new("table", format!("{database}.{table}"), "exists"));
+            let table = Resource::new("table", format!("{database}.{table}"), "exists");
+            report = report.with(table.kept());
         }
         Ok(report)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dstream_cdc::TablePattern;
 use dstream_postgres::ConnectionSettings;
-use dstream_sdk::{Error, Result, TimeSpan};
+use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -54,9 +54,9 @@ pub(crate) struct Config {
     /// remove log files.
     #[serde(default = "heartbeat")]
     pub(crate) heartbeat_interval: TimeSpan,
-    /// Warn when the slot keeps more than this many bytes of log. Default: 1 GiB.
+    /// Warn when the slot keeps more log than this. Default: `"1GiB"`.
     #[serde(default = "gibibyte")]
-    pub(crate) max_lag_bytes: u64,
+    pub(crate) max_lag_bytes: ByteSize,
     /// When to end: `stopped`, or `caught_up` with what was committed when the run began.
     #[serde(default)]
     pub(crate) until: Until,
@@ -152,8 +152,8 @@ fn heartbeat() -> TimeSpan {
     TimeSpan::from_millis(10_000)
 }
 
-fn gibibyte() -> u64 {
-    1 << 30
+fn gibibyte() -> ByteSize {
+    ByteSize(1 << 30)
 }
 
 impl Config {

@@ -18,7 +18,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(config: &Config, slot: &str) -> Self {
-        Self { slot: slot.to_owned(), max_lag_bytes: config.max_lag_bytes, looked: Instant::now() }
+        Self {
+            slot: slot.to_owned(),
+            max_lag_bytes: config.max_lag_bytes.0,
+            looked: Instant::now(),
+        }
     }
 
     /// A failure is the stream's to notice.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dstream_sdk::{Error, Result, TimeSpan};
+use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,9 +28,9 @@ pub(crate) struct Config {
     /// JSONL: the row alone (`data`), or the whole envelope.
     #[serde(default)]
     pub(crate) content: Content,
-    /// Complete a file when it has this many bytes, and begin another.
+    /// Complete a file when it has this size (`"1GB"`), and begin another.
     #[serde(default)]
-    pub(crate) rotate_bytes: Option<u64>,
+    pub(crate) rotate_bytes: Option<ByteSize>,
     /// Complete a file when it is this old, and begin another.
     #[serde(default)]
     pub(crate) rotate_every: Option<TimeSpan>,
@@ -43,7 +43,7 @@ pub(crate) struct Config {
     pub(crate) new_columns: NewColumns,
     /// CSV: the one ASCII character between fields. Default: a comma; a tab for .tsv.
     #[serde(default)]
-    #[schemars(extend("pattern" = "^[\\x00-\\x7F]$", "patternMessage" = "must be one ASCII character"))]
+    #[schemars(extend("pattern" = r"^([\x00-\x09\x0B\x0C\x0E-\x21\x23-\x7F]|\\t)$", "patternMessage" = "must be one ASCII character, not a quote; a tab is written \"\\t\""))]
     pub(crate) delimiter: Option<String>,
     /// CSV: what ends a row: `crlf`, as RFC 4180 has it, or `lf`.
     #[serde(default)]
@@ -156,7 +156,7 @@ impl Settings {
                 "`content = \"envelope\"` is for jsonl: CSV has columns only",
             ));
         }
-        if config.rotate_bytes == Some(0) {
+        if config.rotate_bytes == Some(ByteSize(0)) {
             return Err(Error::config(
                 "rotate_bytes",
                 "`rotate_bytes` is 0: leave it out to write one file",

@@ -109,7 +109,7 @@ impl FileOutput {
     /// JSONL: the bytes as they are.
     fn write_lines(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
         let whole = self.files.settings.config.content == Content::Envelope;
-        let limit = self.files.settings.config.rotate_bytes.unwrap_or(u64::MAX);
+        let limit = self.files.settings.config.rotate_bytes.map_or(u64::MAX, u64::from);
         let mut all = envelopes.iter().peekable();
         while let Some(first) = all.peek() {
             let metadata = first.metadata.unwrap_or_default();

@@ -12,7 +12,7 @@ impl FileOutput {
     /// CSV: the columns of the file's header, in their order.
     pub(crate) fn write_rows(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
         let style = self.style.clone();
-        let limit = self.files.settings.config.rotate_bytes.unwrap_or(u64::MAX);
+        let limit = self.files.settings.config.rotate_bytes.map_or(u64::MAX, u64::from);
         let (mut cells, mut unknown) = (Vec::new(), Vec::new());
         let mut all = envelopes.iter().peekable();
         while let Some(first) = all.peek().copied() {

@@ -80,7 +80,9 @@ impl Database for Sqlite {
     }
 
     fn fingerprint(&self) -> String {
-        format!("sqlite:{}", self.path)
+        // `./a.db` is `a.db`.
+        let path: std::path::PathBuf = Path::new(&self.path).components().collect();
+        format!("sqlite:{}", path.strip_prefix(".").unwrap_or(&path).display())
     }
 
     async fn about(&mut self) -> Result<String> {

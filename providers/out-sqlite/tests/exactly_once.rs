@@ -276,10 +276,47 @@ fn destroy_removes_what_the_task_made_and_nothing_else() {
     };
     let status = ask("status").to_string();
     assert!(status.contains("\"1 rows\"") && status.contains("\"checkpoint\""), "{status}");
+    let named = |report: &Value, kept: bool| -> Vec<String> {
+        let all = report["resources"].as_array().unwrap().iter();
+        let tables = all.filter(|r| r["type"] == "table" || r["type"] == "database");
+        let these = tables.filter(|r| r["kept"].as_bool().unwrap_or_default() == kept);
+        these.map(|r| r["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let bookkeeping = ["_dstream_checkpoints", "_dstream_rejected", "_dstream_tables"];
+    let status = ask("status");
+    let mut goes = named(&status, false);
+    goes.sort();
+    assert_eq!(goes, [bookkeeping.as_slice(), &["s"]].concat());
+    assert_eq!(named(&status, true).len(), 1, "{status}");
+    // Another task's rows keep the bookkeeping where it is.
+    db.execute_batch(
+        "INSERT INTO _dstream_checkpoints (task_id, output, input, part, epoch, task) VALUES ('u-2', 'out', '', '', 1, 'o')",
+    )
+    .unwrap();
+    assert_eq!(named(&ask("status"), false), ["s"]);
+    db.execute_batch("DELETE FROM _dstream_checkpoints WHERE task_id = 'u-2'").unwrap();
     assert_eq!(ask("destroy")["status"], "ok");
     let left: String = query(folder.path(), "SELECT group_concat(name) FROM sqlite_schema");
     assert_eq!(left, "mine");
     assert_eq!(query::<i64>(folder.path(), "SELECT count(*) FROM mine"), 2);
+}
+
+#[test]
+fn another_table_is_another_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let fingerprint = |config: Value| {
+        let (host, ready) = start(folder.path(), &config);
+        finish(host);
+        ready["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let plain = fingerprint(json!({}));
+    let table = fingerprint(json!({"table": "a"}));
+    assert_eq!(plain, fingerprint(json!({"table": "{stream}", "mode": "history"})));
+    assert_eq!(table, format!("{plain}, table a"));
+    assert_ne!(table, fingerprint(json!({"table": "b"})));
+    let here = folder.path().display();
+    let dotted = fingerprint(json!({"path": format!("{here}/./x.db")}));
+    assert_eq!(plain, dotted);
 }
 
 #[test]

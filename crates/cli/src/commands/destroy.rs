@@ -94,12 +94,7 @@ async fn preview(
     for provider in builders(resolved).into_iter().rev() {
         lines.push(format!("  {}", provider.member.title()));
         match ask(context, project, task, task_id, provider, Operation::Status).await {
-            Ok(answer) if answer.report.resources.is_empty() => {
-                lines.push("    - what it made".to_owned());
-            }
-            Ok(answer) => lines.extend(
-                answer.report.resources.iter().map(|r| format!("    - {}", resource(r).trim())),
-            ),
+            Ok(answer) => lines.extend(goes_and_stays(&answer.report.resources)),
             Err(failure) => {
                 lines.push(format!("    - what it made (it cannot say what: {})", failure.message));
             }
@@ -108,6 +103,19 @@ async fn preview(
     lines.push("  state".to_owned());
     lines.push("    - its checkpoints: a later run begins at the beginning".to_owned());
     lines.join("\n")
+}
+
+/// What goes, and below it what stays.
+fn goes_and_stays(resources: &[Value]) -> Vec<String> {
+    let kept = |r: &&Value| r.get("kept").and_then(Value::as_bool).unwrap_or_default();
+    let (stays, goes): (Vec<&Value>, Vec<&Value>) = resources.iter().partition(kept);
+    let mut lines: Vec<String> =
+        goes.iter().map(|r| format!("    - {}", resource(r).trim())).collect();
+    if resources.is_empty() {
+        lines.push("    - what it made".to_owned());
+    }
+    lines.extend(stays.iter().map(|r| format!("    stays: {}", resource(r).trim())));
+    lines
 }
 
 fn nobody() -> Box<Problem> {
@@ -127,4 +135,21 @@ fn approved(context: &Context) -> Result<bool> {
         .read_line(&mut answer)
         .map_err(|e| Problem::io("cannot read the answer", &e))?;
     Ok(answer.trim() == "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_destroy_leaves_is_not_among_what_it_removes() {
+        let database =
+            json!({"type": "database", "name": "a.db", "action": "exists", "kept": true});
+        let table = json!({"type": "table", "name": "t", "action": "exists", "detail": "3 rows"});
+        assert_eq!(
+            goes_and_stays(&[database, table]),
+            ["    - table t  exists  3 rows", "    stays: database a.db  exists"]
+        );
+        assert_eq!(goes_and_stays(&[]), ["    - what it made"]);
+    }
 }

@@ -135,7 +135,7 @@ fn what_a_schema_refuses_is_shown_at_its_line() {
     let loaded = load(&task("      tabels = [\"a\"]"), &Inputs::empty()).unwrap();
     let schema = json!({"type": "object", "additionalProperties": false,
         "properties": {"tables": {"type": "array"}}});
-    let problems = check_against_schema(&schema, &config(&loaded));
+    let problems = check_against_schema(&schema, &config(&loaded), &loaded.secrets);
     let diagnostic = loaded.config_diagnostic("t", Role::Input, "input", &problems[0]);
     let text = render(&diagnostic, &loaded.file, false);
     assert!(text.contains("t.hcl:5:7") && text.contains("did you mean `tables`?"), "{text}");

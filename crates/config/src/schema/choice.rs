@@ -1,5 +1,6 @@
 //! `anyOf` and `oneOf`: which branch was meant, and what it says.
 
+use dstream_task::secret::referenced;
 use serde_json::Value;
 
 use super::{Checker, SchemaProblem, scalar};
@@ -76,7 +77,7 @@ fn bad_tag(
     path: &str,
 ) -> Option<SchemaProblem> {
     let (key, _) = tried.iter().find_map(|(s, _)| tags(s).next())?;
-    let written = value.get(key)?;
+    let written = value.get(key).filter(|written| referenced(written).is_none())?;
     let allowed: Vec<&Value> = tried
         .iter()
         .flat_map(|(s, _)| tags(s).filter(|(k, _)| *k == key).map(|(_, tag)| tag))

@@ -3,14 +3,16 @@
 //! The part of JSON Schema 2020-12 that `schemars` writes: `$ref`, `type`, `enum`, `const`,
 //! `anyOf`, `oneOf`, `allOf`, `properties`, `additionalProperties`, `required`, `items`,
 //! `prefixItems`, limits of length and size, `pattern`. What is not in this list is not checked;
-//! the provider has the last word. Secret references pass any check of type and value.
+//! the provider has the last word. Sensitive values are checked as well, and not shown.
 
 mod choice;
 mod object;
 mod scalar;
+mod sensitive;
 
 use std::cell::Cell;
 
+use dstream_task::Secrets;
 use dstream_task::secret::referenced;
 use serde_json::Value;
 
@@ -25,6 +27,8 @@ pub struct SchemaProblem {
     pub suggestion: Option<String>,
     /// The keys or values that are valid there.
     pub valid: Vec<String>,
+    /// What to do, where the names do not tell.
+    pub help: Option<String>,
     /// Whether the key is at fault, not its value.
     pub at_key: bool,
     /// Whether something is not there that has to be.
@@ -32,15 +36,21 @@ pub struct SchemaProblem {
 }
 
 /// Everything in `config` that `schema` does not allow, in the order of the keys. A key may be
-/// written in snake or camel case, whichever the schema has.
-pub fn check_against_schema(schema: &Value, config: &Value) -> Vec<SchemaProblem> {
+/// written in snake or camel case, whichever the schema has. `secrets` are those that the config
+/// refers to; no message holds one.
+pub fn check_against_schema(
+    schema: &Value,
+    config: &Value,
+    secrets: &Secrets,
+) -> Vec<SchemaProblem> {
     let mut problems = Vec::new();
-    Checker { root: schema, depth: Cell::new(0) }.check(schema, config, "", &mut problems);
+    Checker { root: schema, secrets, depth: Cell::new(0) }.check(schema, config, "", &mut problems);
     problems
 }
 
 struct Checker<'s> {
     root: &'s Value,
+    secrets: &'s Secrets,
     depth: Cell<usize>,
 }
 
@@ -52,8 +62,11 @@ const MAX_REFERENCES: usize = 32;
 
 impl<'s> Checker<'s> {
     fn check(&self, schema: &'s Value, value: &Value, path: &str, out: &mut Vec<SchemaProblem>) {
-        if referenced(value).is_some() || self.depth.get() >= MAX_DEPTH {
+        if self.depth.get() >= MAX_DEPTH {
             return;
+        }
+        if referenced(value).is_some() {
+            return self.sensitive(schema, value, path, out);
         }
         self.depth.set(self.depth.get() + 1);
         self.check_resolved(self.resolve(schema), value, path, out);
@@ -126,6 +139,7 @@ fn problem(path: &str, message: impl Into<String>) -> SchemaProblem {
         message: message.into(),
         suggestion: None,
         valid: Vec::new(),
+        help: None,
         at_key: false,
         missing: false,
     }

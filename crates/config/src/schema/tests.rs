@@ -1,4 +1,5 @@
 use super::*;
+use dstream_task::Secrets;
 use serde_json::json;
 
 fn schema() -> Value {
@@ -24,12 +25,12 @@ fn schema() -> Value {
 }
 
 fn problems(config: Value) -> Vec<(String, String)> {
-    let found = check_against_schema(&schema(), &config);
+    let found = check_against_schema(&schema(), &config, &Secrets::default());
     found.into_iter().map(|p| (p.path, p.message)).collect()
 }
 
 fn only(config: Value) -> SchemaProblem {
-    let mut found = check_against_schema(&schema(), &config);
+    let mut found = check_against_schema(&schema(), &config, &Secrets::default());
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
@@ -102,7 +103,39 @@ fn one_setting_in_two_cases_is_written_twice() {
 #[test]
 fn a_schema_that_refers_to_itself_ends() {
     let looped = json!({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}});
-    assert_eq!(check_against_schema(&looped, &json!({"a": 1})), vec![]);
+    assert_eq!(check_against_schema(&looped, &json!({"a": 1}), &Secrets::default()), vec![]);
     let looped = json!({"anyOf": [{"$ref": "#"}, {"type": "string"}]});
-    let _ = check_against_schema(&looped, &json!("a"));
+    let _ = check_against_schema(&looped, &json!("a"), &Secrets::default());
+}
+
+#[test]
+fn a_sensitive_value_is_checked_and_never_shown() {
+    for (key, value, wanted, valid) in [
+        ("max_count", json!("hunter2"), "`max_count` must be a whole number, not a string (its", 0),
+        ("max_count", json!(-7), "`max_count` must be at least 0 (its value is sensitive)", 0),
+        ("format", json!("hunter2"), "`format` cannot have the sensitive value that it has", 2),
+        ("labels", json!({"hunter2": 1}), "`labels` has a sensitive value that does not fit", 0),
+        ("tables", json!(["a", 5]), "`tables` has a sensitive value that does not fit", 0),
+        ("lock_config", json!({"type": "hunter2"}), "`lock_config` has a sensitive value", 0),
+    ] {
+        let mut secrets = Secrets::default();
+        let mut config = json!({"path": "a"});
+        config[key] = secrets.insert(format!("t/input/config.{key}"), value);
+        let found = check_against_schema(&schema(), &config, &secrets);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].message.starts_with(wanted), "{found:?}");
+        assert_eq!((found[0].path.as_str(), found[0].valid.len()), (key, valid), "{found:?}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        assert!(!found[0].message.contains("-7"), "{found:?}");
+    }
+    let mut secrets = Secrets::default();
+    let tag = secrets.insert("tag", json!("hunter2"));
+    let config = json!({"path": "a", "lock_config": {"type": tag}});
+    let found = check_against_schema(&schema(), &config, &secrets);
+    assert!(!found.is_empty() && !format!("{found:?}").contains("hunter2"), "{found:?}");
+    assert!(!format!("{found:?}").contains("$secret"), "{found:?}");
+    let path = secrets.insert("path", json!("x"));
+    assert_eq!(check_against_schema(&schema(), &json!({"path": path}), &secrets), []);
+    let unknown = json!({"path": {"$secret": "elsewhere"}});
+    assert_eq!(check_against_schema(&schema(), &unknown, &secrets), []);
 }

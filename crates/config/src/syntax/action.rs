@@ -8,6 +8,7 @@
 //! |---|---|
 //! | ``{{ env "X" }}``, ``{{ env `X` }}`` | the variable |
 //! | `{{ env "X" \| default "y" }}`, `{{ default "y" (env "X") }}` | the same, or `y` where it is unset or empty |
+//! | `"{{ env \"X\" }}"` | the variable, where the quotes are written as HCL wants them |
 //! | `{{ "{{" }}` | a literal `{{`; any text with braces |
 //! | `{{/* … */}}` | nothing |
 //! | `x = {{ env "X" }}` | outside of a string: a number or a bool |
@@ -80,6 +81,17 @@ pub(crate) fn by_place(sites: Vec<Site>) -> HashMap<usize, Site> {
 pub(crate) fn find(text: &str, at: usize, place: Place) -> Option<Site> {
     let rest = &text[at..];
     let site = |length: usize, action| Some(Site { span: at..at + length, place, action });
+    if place == Place::String
+        && let Some((length, inner)) = pipeline::escaped(rest)
+    {
+        match pipeline::read(&inner) {
+            Some(Action::Text(text)) if !is_literal(&inner, &text) => {}
+            Some(Action::Env { quoted: true, .. }) => return site(length, Action::Unsupported),
+            Some(action) => return site(length, action),
+            None if pipeline::looks_like_code(&inner) => return site(length, Action::Unsupported),
+            None => {}
+        }
+    }
     if let Some((length, inner)) = pipeline::extent(rest) {
         match pipeline::read(inner) {
             Some(Action::Text(text)) if !is_literal(inner, &text) => {}

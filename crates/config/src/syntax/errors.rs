@@ -82,6 +82,17 @@ pub(super) fn of_parser(
         return unexpected("the end of the block")
             .help("a block on one line holds one setting; write several on lines of their own");
     }
+    // In a block on one line a name must be that of a setting.
+    if message.contains("invalid attribute") {
+        return match kind {
+            Some(TokenKind::Open | TokenKind::String | TokenKind::Ident) => {
+                d("a block within a block stands on lines of its own".into())
+                    .detail("this opens a block on the line of another")
+                    .help("end the line after the outer `{`; a block on one line holds one setting")
+            }
+            _ => unexpected("`=`").help("a block on one line holds one setting: `name = value`"),
+        };
+    }
     if message.contains("`{`") {
         return unexpected("`{`").help("a block opens on the line of its name: `name \"label\" {`");
     }

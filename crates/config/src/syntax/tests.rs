@@ -1,5 +1,6 @@
 use super::*;
 use crate::render::render;
+use action::Action;
 
 fn said(text: &str) -> String {
     let file = SourceFile::new("t.hcl", text);
@@ -82,6 +83,12 @@ fn each_syntax_error_is_told_in_plain_words() {
         ("a = \"%{ while true }x%{ endwhile }\"\n", "there is no template directive `while`"),
         ("a = \"%{ }\"\n", "a template directive is empty"),
         ("b { x = 1, y = 2 }\n", "expected the end of the block, found `,`"),
+        ("task \"a\" { input { x = 1 } }\n", "a block within a block stands on lines of its own"),
+        (
+            "task \"a\" { input \"b\" { x = 1 } }\n",
+            "a block within a block stands on lines of its own",
+        ),
+        ("task \"a\" { x }\n", "expected `=`, found `}`"),
     ] {
         assert_eq!(summary(text), wanted, "{text}");
     }
@@ -106,4 +113,32 @@ fn a_template_that_is_not_supported_says_what_to_write() {
     assert!(text.contains("upper(env("), "{text}");
     assert!(text.contains("for a literal `{{`"), "{text}");
     assert!(said("{{ if true }}\na = 1\n{{ end }}\n").contains("condition ? a : b"));
+}
+
+#[test]
+fn quotes_of_a_template_may_be_escaped_as_hcl_has_it() {
+    let env = |default: Option<&str>| Action::Env {
+        name: "X".into(),
+        default: default.map(str::to_owned),
+        quoted: false,
+    };
+    for (text, wanted) in [
+        (r#"a = "{{ env \"X\" }}""#, env(None)),
+        (r#"a = "é {{env \"X\"}} \"y\" {{ 1 }}""#, env(None)),
+        (r#"a = "{{ env \"X\" | default \"é }} \" }}.""#, env(Some("é }} "))),
+        (r#"a = "{{ \"{{\" }}""#, Action::Text("{{".into())),
+        (r#"a = "{{ upper (env \"X\") }}""#, Action::Unsupported),
+        (r#"a = "{{ env \"X\" | quote }}""#, Action::Unsupported),
+    ] {
+        let lexed = lexer::lex(text);
+        assert_eq!(lexed.problems, vec![], "{text}");
+        let first = lexed.actions.first().map(|site| &site.action);
+        assert_eq!(first, Some(&wanted), "{text}");
+        let masked = mask(text, &lexed);
+        assert_eq!(masked.len(), text.len());
+        assert!(hcl_edit::parser::parse_body(&masked).is_ok(), "{masked}");
+    }
+    // Text with braces and quotes that is no template.
+    let json = r#"a = "{{\"b\": 1}}""#;
+    assert_eq!(lexer::lex(json).actions.len(), 0);
 }

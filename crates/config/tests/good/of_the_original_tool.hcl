@@ -23,6 +23,7 @@ task "queue" {
     config {
       connectionString = "{{ env "TEST_TOKEN" }}"
       resourceGroup    = "{{ env "NOT_THERE" | default "rg-dev" }}"
+      escaped          = "x-{{ env \"TEST_TOKEN\" }}"
       region           = "{{ default "eu" (env "NOT_THERE") }}"
       braces           = "{{ "{{" }} literal }}"
       maxCount         = {{ env "TEST_NUMBER" }}

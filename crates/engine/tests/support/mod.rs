@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::{LocalState, StateStore, TaskState};
@@ -202,12 +202,16 @@ impl Project {
 
     /// Runs the task; a test that hangs fails.
     pub async fn run(&self) -> RunReport {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, run(self.request())).await.expect("the run hangs")
     }
 
     pub fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(file)).unwrap_or_default()
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.path().join(file), text).unwrap();
     }
 
     pub fn lines(&self, file: &str) -> Vec<String> {
@@ -224,8 +228,23 @@ impl Project {
         states.and_then(|s| s.get(part)).map(|s| s.get().to_owned()).unwrap_or_default()
     }
 
+    /// Whether this checkpoint is saved; also while a run goes on.
+    pub fn has_saved(&self, input: &str, part: &str, checkpoint: &str) -> bool {
+        let state = self.state.read("t").unwrap();
+        let states = state.as_ref().and_then(|s| s.inputs.get(input)).map(|i| &i.checkpoint);
+        states.and_then(|s| s.get(part)).is_some_and(|s| s.get() == checkpoint)
+    }
+
     pub fn kinds(&self) -> Vec<EventKind> {
         self.events.lock().unwrap().iter().map(|e| e.kind.clone()).collect()
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        let warning = |kind| match kind {
+            EventKind::Warning { message, .. } => Some(message),
+            _ => None,
+        };
+        self.kinds().into_iter().filter_map(warning).collect()
     }
 
     pub fn shown(&self) -> Vec<String> {
@@ -234,6 +253,15 @@ impl Project {
             _ => None,
         };
         self.kinds().into_iter().filter_map(shown).collect()
+    }
+}
+
+/// Waits until something has come about, however slow the machine is: a sleep would have to guess.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < limit, "it never came to this: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

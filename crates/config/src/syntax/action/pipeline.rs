@@ -39,6 +39,32 @@ pub(super) fn extent(rest: &str) -> Option<(usize, &str)> {
     None
 }
 
+/// The same where the quotes in it are escaped, as HCL has them in a string: the length in the file,
+/// and what is between the braces without the escapes. None where no quote is escaped.
+pub(super) fn escaped(rest: &str) -> Option<(usize, String)> {
+    let mut plain = String::new();
+    // Where in the file each byte of it stands, and where the next one would.
+    let mut places = Vec::new();
+    let mut end = rest.len();
+    let mut chars = rest.char_indices();
+    while let Some((place, c)) = chars.next() {
+        let c = match c {
+            '"' | '\n' => {
+                end = place;
+                break;
+            }
+            '\\' => chars.next()?.1,
+            c => c,
+        };
+        plain.push(c);
+        places.resize(plain.len(), place);
+    }
+    places.push(end);
+    let (length, inner) = extent(&plain)?;
+    let length = *places.get(length)?;
+    rest[..length].contains("\\\"").then(|| (length, inner.to_owned()))
+}
+
 /// A Go string in double quotes: its length and what it says.
 fn quoted(text: &str) -> Option<(usize, String)> {
     let mut said = String::new();
