@@ -1,6 +1,7 @@
 //! The `config` block.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use dstream_cdc::TablePattern;
 use dstream_postgres::ConnectionSettings;
@@ -44,6 +45,14 @@ pub(crate) struct Config {
     /// Hand on what `pg_logical_emit_message` wrote.
     #[serde(default)]
     pub(crate) messages: bool,
+    /// Take large transactions before they are committed, and keep them on this machine's disk until
+    /// then, instead of on the server's.
+    #[serde(default = "yes")]
+    pub(crate) streaming: bool,
+    /// Where they are kept. Default: `.dstream` of the task file's folder, else the folder for
+    /// temporary files.
+    #[serde(default)]
+    pub(crate) spool_folder: Option<PathBuf>,
     /// Publish the changes of partitions under the name of their root.
     #[serde(default)]
     pub(crate) publish_via_root: bool,

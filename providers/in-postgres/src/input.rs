@@ -17,7 +17,7 @@ use crate::setup::slot;
 use crate::snapshot::{Exported, Making, Snapshot, Worker};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
-use crate::stream::{Feed, Replication, Stream};
+use crate::stream::{self, Feed, Replication, Stream};
 use crate::watch::Watch;
 
 /// Reads a database.
@@ -208,9 +208,10 @@ impl PostgresInput {
             Until::Stopped => None,
             Until::CaughtUp => Some(current_end(&mut catalog).await?),
         };
+        let spool = stream::spool_folder(&self.config)?;
         let replication = Replication {
             target: self.target.clone(),
-            statement: self.statement(&state),
+            statement: self.statement(&state, spool.is_some()),
             start: state.lsn,
             eager: until.is_some(),
         };
@@ -218,7 +219,8 @@ impl PostgresInput {
         feed.confirm(self.confirmed);
         let announced = std::mem::take(&mut self.announced);
         let heartbeat = *self.config.heartbeat_interval;
-        let stream = Stream::new(feed, catalog, state, handoff, announced, heartbeat, until);
+        let spool = spool.unwrap_or_default();
+        let stream = Stream::new(feed, catalog, state, handoff, announced, heartbeat, until, spool);
         Ok(Phase::Stream(Box::new(stream)))
     }
 
@@ -232,11 +234,12 @@ impl PostgresInput {
         self.begin(plan).await
     }
 
-    fn statement(&self, state: &StreamState) -> String {
+    fn statement(&self, state: &StreamState, streaming: bool) -> String {
         let publications = quote::literal(&quote::name(&self.publication));
         let messages = if self.config.messages { ", messages 'true'" } else { "" };
+        let version = if streaming { "'2', streaming 'on'" } else { "'1'" };
         format!(
-            "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {publications}{messages})",
+            "START_REPLICATION SLOT {} LOGICAL {} (proto_version {version}, publication_names {publications}{messages})",
             quote::name(&self.slot),
             state.lsn
         )

@@ -1,5 +1,6 @@
 //! Follows the log: reads pieces of it, offers checkpoints between transactions, says how far it is.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dstream_cdc::{Announced, Lag};
@@ -9,6 +10,7 @@ use dstream_sdk::{Batch, Next, Result};
 use super::feed::Feed;
 use super::handoff::Handoff;
 use super::relations::Relations;
+use super::streamed::{Replay, Streamed};
 use super::transaction::Transaction;
 use crate::explain;
 use crate::lsn::Lsn;
@@ -37,6 +39,10 @@ pub(crate) struct Stream {
     pub(super) relations: Relations,
     pub(super) announced: Announced,
     pub(super) transaction: Option<Transaction>,
+    /// Transactions that came before their commit.
+    pub(super) streamed: Streamed,
+    /// The one of them that was committed and is being handed on.
+    pub(super) replay: Option<Box<Replay>>,
     /// The transaction was handed on in an earlier run.
     pub(super) skipping: bool,
     /// Lines of the transaction are out.
@@ -70,6 +76,7 @@ impl Stream {
         announced: Announced,
         heartbeat: Duration,
         until: Option<Lsn>,
+        spool_folder: PathBuf,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -82,6 +89,8 @@ impl Stream {
             state,
             relations: Relations::default(),
             transaction: None,
+            streamed: Streamed::new(spool_folder),
+            replay: None,
             skipping: false,
             open_lines: false,
             again: Vec::new(),
@@ -101,12 +110,18 @@ impl Stream {
     /// Fills the batch from the log.
     pub(crate) async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
         loop {
-            self.drain(batch).await?;
+            self.replay(batch).await?;
+            if self.replay.is_none() {
+                self.drain(batch).await?;
+            }
             if self.is_over() {
                 return Ok(Next::End);
             }
             if batch.is_full() || self.reread {
                 break;
+            }
+            if self.replay.is_some() {
+                continue;
             }
             let chunk = match self.feed.try_next() {
                 Some(chunk) => chunk,
@@ -149,7 +164,7 @@ impl Stream {
     async fn drain(&mut self, batch: &mut Batch<State>) -> Result<()> {
         let chunk = std::mem::take(&mut self.chunk);
         let mut done = Ok(());
-        while !batch.is_full() && !self.reread {
+        while !batch.is_full() && !self.reread && self.replay.is_none() {
             let Some((message, length)) = Message::first(&chunk[self.place..])? else { break };
             self.place += length;
             done = match message {

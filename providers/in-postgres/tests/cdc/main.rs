@@ -7,6 +7,8 @@ mod changes;
 mod errors;
 mod kills;
 mod lifecycle;
+mod session;
 mod slots;
+mod streamed;
 mod support;
 mod types;
