@@ -63,6 +63,9 @@ pub(crate) struct Config {
     /// remove log files.
     #[serde(default = "heartbeat")]
     pub(crate) heartbeat_interval: TimeSpan,
+    /// How often to look for tables that `tables` means and that were made since.
+    #[serde(default = "half_minute")]
+    pub(crate) new_tables_interval: TimeSpan,
     /// Warn when the slot keeps more than this many bytes of log. Default: 1 GiB.
     #[serde(default = "gibibyte")]
     pub(crate) max_lag_bytes: u64,
@@ -134,6 +137,8 @@ pub(crate) enum Snapshot {
     Initial,
     /// Never: only changes.
     Never,
+    /// In every run: tables that were read are read again, from their beginning.
+    Always,
     /// As `initial`, and all again when the server has lost the log that is needed.
     WhenNeeded,
 }
@@ -161,6 +166,10 @@ fn heartbeat() -> TimeSpan {
     TimeSpan::from_millis(10_000)
 }
 
+fn half_minute() -> TimeSpan {
+    TimeSpan::from_millis(30_000)
+}
+
 fn gibibyte() -> u64 {
     1 << 30
 }
@@ -169,6 +178,11 @@ impl Config {
     /// `tables` as patterns.
     pub(crate) fn tables(&self) -> Result<Vec<TablePattern>> {
         patterns("tables", &self.tables)
+    }
+
+    /// Whether tables that are made later can be meant.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.tables().is_ok_and(|all| all.iter().any(|pattern| !pattern.is_name()))
     }
 
     /// `exclude` as patterns.

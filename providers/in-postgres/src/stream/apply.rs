@@ -1,6 +1,6 @@
 //! One message of the stream becomes lines of the batch.
 
-use dstream_cdc::Verdict;
+use dstream_cdc::{TableState, Verdict};
 use dstream_sdk::{Batch, Error, Result};
 
 use super::follow::Stream;
@@ -151,16 +151,25 @@ impl Stream {
         self.offer(batch)
     }
 
-    /// A table that nobody named when the run began.
+    /// A table that nobody named when the run began. Its changes so far are part of the rows that
+    /// are read once the transaction is over.
     fn note_new_table(&mut self, name: &str) {
-        if !self.handoff.0.contains_key(name) {
+        if self.handoff.0.contains_key(name) {
+            return;
+        }
+        let state = if self.following.read_new_tables {
+            tracing::info!(table = name, "a table that is new in the publication: it is read");
+            self.again.push(name.to_owned());
+            TableState::new(Vec::new(), Vec::new())
+        } else {
             tracing::info!(
                 table = name,
-                "a table that came to the publication while the stream ran: its changes are read, not the rows that it had before"
+                "a table that is new in the publication: its changes follow"
             );
-            self.handoff.0.insert(name.to_owned(), dstream_cdc::TableState::done());
-            self.unsaved.push(name.to_owned());
-        }
+            TableState::done()
+        };
+        self.handoff.0.insert(name.to_owned(), state);
+        self.unsaved.push(name.to_owned());
     }
 }
 

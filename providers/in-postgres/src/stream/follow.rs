@@ -28,6 +28,18 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// A server that asks for an answer (it may be about to stop) is not kept waiting for longer.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
+/// How the log is followed.
+#[derive(Debug, Clone)]
+pub(crate) struct Following {
+    pub(crate) heartbeat: Duration,
+    /// Where to end.
+    pub(crate) until: Option<Lsn>,
+    /// Where transactions are kept that are not committed yet.
+    pub(crate) spool_folder: PathBuf,
+    /// Whether the rows of a table are wanted that comes while the stream runs.
+    pub(crate) read_new_tables: bool,
+}
+
 /// The stream while it runs.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -58,8 +70,7 @@ pub(crate) struct Stream {
     pub(super) committed_at: i64,
     chunk: Vec<u8>,
     place: usize,
-    heartbeat: Duration,
-    until: Option<Lsn>,
+    pub(crate) following: Following,
     offered: Instant,
     progressed: Instant,
     /// The end of the log, as the server last said.
@@ -74,9 +85,7 @@ impl Stream {
         state: StreamState,
         handoff: Handoff,
         announced: Announced,
-        heartbeat: Duration,
-        until: Option<Lsn>,
-        spool_folder: PathBuf,
+        following: Following,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -89,7 +98,7 @@ impl Stream {
             state,
             relations: Relations::default(),
             transaction: None,
-            streamed: Streamed::new(spool_folder),
+            streamed: Streamed::new(following.spool_folder.clone()),
             replay: None,
             skipping: false,
             open_lines: false,
@@ -99,8 +108,7 @@ impl Stream {
             committed_at: 0,
             chunk: Vec::new(),
             place: 0,
-            heartbeat,
-            until,
+            following,
             offered: now,
             progressed: now,
             server_time: 0,
@@ -149,6 +157,16 @@ impl Stream {
     /// Everything before this is saved.
     pub(crate) fn confirm(&self, lsn: Lsn) {
         self.feed.confirm(lsn);
+    }
+
+    /// Whether everything that was sent is before the last checkpoint.
+    pub(crate) fn is_between(&self) -> bool {
+        self.transaction.is_none()
+    }
+
+    /// Whether the table's rows are read, or are being handed over.
+    pub(crate) fn knows(&self, stream: &str) -> bool {
+        self.handoff.0.contains_key(stream)
     }
 
     /// A connection for catalog queries.
@@ -210,8 +228,12 @@ impl Stream {
             return Ok(());
         }
         self.committed_at = 0;
-        let every = if asked { ASKED_EVERY.min(self.heartbeat) } else { self.heartbeat };
-        let last = self.until.is_some_and(|until| end >= until);
+        let every = if asked {
+            ASKED_EVERY.min(self.following.heartbeat)
+        } else {
+            self.following.heartbeat
+        };
+        let last = self.following.until.is_some_and(|until| end >= until);
         if last || self.offered.elapsed() >= every {
             self.state.lsn = end;
             self.offer(batch)?;
@@ -255,7 +277,8 @@ impl Stream {
     }
 
     fn is_over(&self) -> bool {
-        self.transaction.is_none() && self.until.is_some_and(|until| self.state.lsn >= until)
+        self.transaction.is_none()
+            && self.following.until.is_some_and(|until| self.state.lsn >= until)
     }
 
     fn report(&mut self, batch: &mut Batch<State>) {

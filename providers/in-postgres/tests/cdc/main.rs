@@ -11,4 +11,5 @@ mod session;
 mod slots;
 mod streamed;
 mod support;
+mod tables;
 mod types;

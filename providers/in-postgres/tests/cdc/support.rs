@@ -11,7 +11,9 @@ use dstream_testkit::serde_json::{self, Value, json};
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_dstream-in-postgres");
 
 /// What logical replication needs, and room for many tests at once.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 6] = [
+    // What is not committed yet is soon in the log, too.
+    ("wal_writer_delay", "10ms"),
     // Large transactions are those above this.
     ("logical_decoding_work_mem", "64kB"),
     ("wal_level", "logical"),
