@@ -13,6 +13,9 @@ pub struct TableState<P> {
     /// Ranges that hold every key exactly once.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<Lane<P>>,
+    /// Rows of an earlier reading are out: they are to be removed before the first of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
     /// The table is read and the log has passed it, or no snapshot was wanted. Every change counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub done: bool,
@@ -25,17 +28,28 @@ impl<P: Position> TableState<P> {
         let ends = splits.into_iter().map(Some).chain([None]);
         let mut from = None;
         let lane = |to: Option<Key>| Lane::new(std::mem::replace(&mut from, to.clone()), to);
-        Self { key, lanes: ends.map(lane).collect(), done: false }
+        Self { key, lanes: ends.map(lane).collect(), anew: false, done: false }
     }
 
     /// A table that is not read: only its changes count.
     pub fn done() -> Self {
-        Self { key: Vec::new(), lanes: Vec::new(), done: true }
+        Self { key: Vec::new(), lanes: Vec::new(), anew: false, done: true }
     }
 
     /// Whether all of it was read.
     pub fn is_read(&self) -> bool {
         self.done || self.lanes.iter().all(Lane::is_read)
+    }
+
+    /// The same table, with or without rows of an earlier reading.
+    #[must_use]
+    pub fn anew(self, anew: bool) -> Self {
+        Self { anew, ..self }
+    }
+
+    /// Whether nothing of it was read.
+    pub fn is_untouched(&self) -> bool {
+        !self.done && self.lanes.iter().all(|lane| lane.read.is_empty())
     }
 
     /// Forgets what was read: the table is to be read again, whole.

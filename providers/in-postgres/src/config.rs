@@ -1,6 +1,7 @@
 //! The `config` block.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use dstream_cdc::TablePattern;
 use dstream_postgres::ConnectionSettings;
@@ -44,6 +45,14 @@ pub(crate) struct Config {
     /// Hand on what `pg_logical_emit_message` wrote.
     #[serde(default)]
     pub(crate) messages: bool,
+    /// Take large transactions before they are committed, and keep them on this machine's disk until
+    /// then, instead of on the server's.
+    #[serde(default = "yes")]
+    pub(crate) streaming: bool,
+    /// Where they are kept. Default: `.dstream` of the task file's folder, else the folder for
+    /// temporary files.
+    #[serde(default)]
+    pub(crate) spool_folder: Option<PathBuf>,
     /// Publish the changes of partitions under the name of their root.
     #[serde(default)]
     pub(crate) publish_via_root: bool,
@@ -54,6 +63,9 @@ pub(crate) struct Config {
     /// remove log files.
     #[serde(default = "heartbeat")]
     pub(crate) heartbeat_interval: TimeSpan,
+    /// How often to look for tables that `tables` means and that were made since.
+    #[serde(default = "half_minute")]
+    pub(crate) new_tables_interval: TimeSpan,
     /// Warn when the slot keeps more log than this. Default: `"1GiB"`.
     #[serde(default = "gibibyte")]
     pub(crate) max_lag_bytes: ByteSize,
@@ -125,6 +137,8 @@ pub(crate) enum Snapshot {
     Initial,
     /// Never: only changes.
     Never,
+    /// In every run: tables that were read are read again, from their beginning.
+    Always,
     /// As `initial`, and all again when the server has lost the log that is needed.
     WhenNeeded,
 }
@@ -152,6 +166,10 @@ fn heartbeat() -> TimeSpan {
     TimeSpan::from_millis(10_000)
 }
 
+fn half_minute() -> TimeSpan {
+    TimeSpan::from_millis(30_000)
+}
+
 fn gibibyte() -> ByteSize {
     ByteSize(1 << 30)
 }
@@ -160,6 +178,11 @@ impl Config {
     /// `tables` as patterns.
     pub(crate) fn tables(&self) -> Result<Vec<TablePattern>> {
         patterns("tables", &self.tables)
+    }
+
+    /// Whether tables that are made later can be meant.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.tables().is_ok_and(|all| all.iter().any(|pattern| !pattern.is_name()))
     }
 
     /// `exclude` as patterns.

@@ -9,14 +9,14 @@ use dstream_sdk::{
     Batch, Cadence, Delivery, Error, InputProvider, InputStart, Next, Progress, Result,
 };
 
-use crate::config::{Config, Until};
+use crate::config::{Config, Snapshot as When, Until};
 use crate::lsn::Lsn;
 use crate::setup::server::Server;
 use crate::setup::slot;
 use crate::snapshot::{Exported, Held, Made, Making, Snapshot, Worker};
 use crate::start::{self, Plan};
 use crate::state::{State, StreamState};
-use crate::stream::{Feed, Replication, Stream};
+use crate::stream::{self, Feed, Following, Replication, Stream};
 use crate::watch::Watch;
 
 /// Between two attempts to lock the tables.
@@ -67,7 +67,7 @@ impl InputProvider for PostgresInput {
         server.require()?;
         let (publication, slot) = config.names(&start.task, &start.name);
         let mut input = Self {
-            watch: Watch::new(&config, &slot),
+            watch: Watch::new(&config, &publication, &slot, &start.task_id, server.version),
             config,
             target,
             server,
@@ -106,6 +106,14 @@ impl InputProvider for PostgresInput {
                     return Ok(Next::More);
                 }
                 self.watch.look(&mut stream).await;
+                if matches!(read, Ok(Next::More))
+                    && !batch.is_stopping()
+                    && stream.is_between()
+                    && self.watch.finds_tables(&mut stream).await
+                {
+                    self.phase = self.reread(*stream).await?;
+                    return Ok(Next::More);
+                }
                 self.phase = Phase::Stream(stream);
                 read
             }
@@ -249,35 +257,43 @@ impl PostgresInput {
             Until::Stopped => None,
             Until::CaughtUp => Some(current_end(&mut catalog).await?),
         };
+        let spool = stream::spool_folder(&self.config)?;
         let replication = Replication {
             target: self.target.clone(),
-            statement: self.statement(&state),
+            statement: self.statement(&state, spool.is_some()),
             start: state.lsn,
             eager: until.is_some(),
         };
         let feed = Feed::start(replication)?;
         feed.confirm(self.confirmed);
         let announced = std::mem::take(&mut self.announced);
-        let heartbeat = *self.config.heartbeat_interval;
-        let stream = Stream::new(feed, catalog, state, handoff, announced, heartbeat, until);
+        let following = Following {
+            heartbeat: *self.config.heartbeat_interval,
+            until,
+            spool_folder: spool.unwrap_or_default(),
+            read_new_tables: self.config.snapshot != When::Never,
+        };
+        let stream = Stream::new(feed, catalog, state, handoff, announced, following);
         Ok(Phase::Stream(Box::new(stream)))
     }
 
-    /// A truncate fell between two parts of a table's snapshot: it is read again, in a new one.
+    /// Tables are read, in a snapshot of their own, and the stream goes on behind that.
     async fn reread(&mut self, stream: Stream) -> Result<Phase> {
         let (state, handoff, announced) = stream.into_tables();
         self.announced = announced;
         let mut catalog = crate::setup::server::connect(&self.target).await?;
+        slot::look_when_free(&mut catalog, &self.slot).await?;
         let plan = start::reread(&mut catalog, self, state, handoff).await?;
         self.catalog = Some(catalog);
         self.begin(plan).await
     }
 
-    fn statement(&self, state: &StreamState) -> String {
+    fn statement(&self, state: &StreamState, streaming: bool) -> String {
         let publications = quote::literal(&quote::name(&self.publication));
         let messages = if self.config.messages { ", messages 'true'" } else { "" };
+        let version = if streaming { "'2', streaming 'on'" } else { "'1'" };
         format!(
-            "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {publications}{messages})",
+            "START_REPLICATION SLOT {} LOGICAL {} (proto_version {version}, publication_names {publications}{messages})",
             quote::name(&self.slot),
             state.lsn
         )

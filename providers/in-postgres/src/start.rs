@@ -66,12 +66,14 @@ impl Plan {
         for (info, state) in std::mem::take(&mut self.to_read) {
             let table =
                 Table::resolve(wire, &info.schema, &info.name, &info.columns, &info.key).await?;
-            let state = match state {
+            let anew = self.again || state.as_ref().is_some_and(|state| state.anew);
+            let state = match state.filter(|state| !state.is_untouched()) {
                 Some(state) if state.key == table.schema.key => state,
                 Some(state) => return Err(key_changed(&table, &state)),
-                None => plan_lanes(wire, &info, &table, parallelism).await?,
+                None => plan_lanes(wire, &info, &table, parallelism).await.map(|s| s.anew(anew))?,
             };
-            readings.push(Reading { info, table, state, truncate: self.again, select: None });
+            let truncate = state.anew && state.is_untouched();
+            readings.push(Reading { info, table, state, truncate, select: None });
         }
         Ok(readings)
     }
@@ -141,6 +143,12 @@ pub(crate) async fn plan(input: &mut PostgresInput, start: InputStart<State>) ->
             fresh(Lsn(0))
         }
     };
+    let passed = |state: &State| matches!(state, State::Table(table) if table.is_read());
+    if config.snapshot == When::Always && states.values().all(passed) && !states.is_empty() {
+        tracing::info!("every table is read again");
+        again = true;
+        states.clear();
+    }
     let mut plan =
         Plan { state, handoff: Handoff::default(), to_read: Vec::new(), make_slot, again };
     divide(&mut plan, tables, states, config.snapshot == When::Never);
@@ -167,15 +175,18 @@ fn divide(
             state => plan.to_read.push((info, state)),
         }
     }
-    // Tables that are not published any more keep what is known of them.
+    // Tables that are not published any more keep what is known of them; there is nothing to be
+    // kept of one that was about to be read.
     for (stream, state) in states {
-        if let State::Table(state) = state {
+        if let State::Table(state) = state
+            && !state.is_untouched()
+        {
             plan.handoff.0.insert(stream, state);
         }
     }
 }
 
-/// Some tables have to be read again while the stream runs.
+/// Some tables have to be read, or read again, while the stream runs.
 pub(crate) async fn reread(
     wire: &mut Wire,
     input: &PostgresInput,
@@ -193,7 +204,7 @@ pub(crate) async fn reread(
         make_slot: false,
         again: false,
     };
-    divide(&mut plan, tables, states, false);
+    divide(&mut plan, tables, states, input.config.snapshot == When::Never);
     Ok(plan)
 }
 

@@ -1,11 +1,11 @@
 //! One message of the stream becomes lines of the batch.
 
-use dstream_cdc::Verdict;
+use dstream_cdc::{TableState, Verdict};
 use dstream_sdk::{Batch, Error, Result};
 
 use super::follow::Stream;
 use super::handoff::Came;
-use super::pgoutput::{Cell, Logical};
+use super::pgoutput::{Cell, Logical, Relation};
 use super::transaction::{Transaction, lone_message};
 use crate::lsn::Lsn;
 use crate::state::State;
@@ -14,7 +14,19 @@ impl Stream {
     /// Takes in one message of the plugin.
     #[inline]
     pub(super) async fn apply(&mut self, bytes: &[u8], batch: &mut Batch<State>) -> Result<()> {
+        if self.streamed.takes(bytes) {
+            return self.take_streamed(bytes);
+        }
         let message = Logical::read(bytes).ok_or_else(|| unreadable(bytes))?;
+        self.apply_logical(message, batch).await
+    }
+
+    #[inline]
+    pub(super) async fn apply_logical(
+        &mut self,
+        message: Logical<'_>,
+        batch: &mut Batch<State>,
+    ) -> Result<()> {
         match message {
             Logical::Insert { relation, new } => self.change(relation, Came::Insert(new), batch),
             Logical::Update { relation, old, new } => {
@@ -25,23 +37,34 @@ impl Stream {
                 .into_iter()
                 .try_for_each(|relation| self.change(relation, Came::Truncate, batch)),
             Logical::Begin { commit, time, xid } => {
-                self.skipping = commit < self.state.lsn;
-                self.transaction = Some(Transaction::new(commit, time, xid));
-                self.committed_at = time;
+                self.begin(Transaction::new(commit, time, xid));
                 Ok(())
             }
             Logical::Commit { end } => self.commit(end, batch),
             Logical::Relation(relation) => {
-                let name = dstream_cdc::stream_name(relation.schema, relation.name);
-                self.note_new_table(&name);
-                let open = self.handoff.is_open(&name);
-                self.relations.describe(&mut self.catalog, &relation, open).await
+                self.relations.arrived += 1;
+                self.describe(&relation, self.relations.arrived).await
             }
             Logical::Message { transactional, lsn, prefix, content } => {
                 self.message(transactional, lsn, prefix, content, batch)
             }
             Logical::Other => Ok(()),
         }
+    }
+
+    /// A transaction, of which all that follows is committed.
+    pub(super) fn begin(&mut self, transaction: Transaction) {
+        self.skipping = transaction.commit < self.state.lsn;
+        self.committed_at = transaction.time;
+        self.transaction = Some(transaction);
+    }
+
+    /// A table as its rows are from here on.
+    pub(super) async fn describe(&mut self, relation: &Relation<'_>, arrived: u64) -> Result<()> {
+        let name = dstream_cdc::stream_name(relation.schema, relation.name);
+        self.note_new_table(&name);
+        let open = self.handoff.is_open(&name);
+        self.relations.describe(&mut self.catalog, relation, arrived, open).await
     }
 
     /// One change of one table.
@@ -114,7 +137,7 @@ impl Stream {
         self.offer(batch)
     }
 
-    fn commit(&mut self, end: Lsn, batch: &mut Batch<State>) -> Result<()> {
+    pub(super) fn commit(&mut self, end: Lsn, batch: &mut Batch<State>) -> Result<()> {
         self.transaction = None;
         self.skipping = false;
         self.open_lines = false;
@@ -128,20 +151,29 @@ impl Stream {
         self.offer(batch)
     }
 
-    /// A table that nobody named when the run began.
+    /// A table that nobody named when the run began. Its changes so far are part of the rows that
+    /// are read once the transaction is over.
     fn note_new_table(&mut self, name: &str) {
-        if !self.handoff.0.contains_key(name) {
+        if self.handoff.0.contains_key(name) {
+            return;
+        }
+        let state = if self.following.read_new_tables {
+            tracing::info!(table = name, "a table that is new in the publication: it is read");
+            self.again.push(name.to_owned());
+            TableState::new(Vec::new(), Vec::new())
+        } else {
             tracing::info!(
                 table = name,
-                "a table that came to the publication while the stream ran: its changes are read, not the rows that it had before"
+                "a table that is new in the publication: its changes follow"
             );
-            self.handoff.0.insert(name.to_owned(), dstream_cdc::TableState::done());
-            self.unsaved.push(name.to_owned());
-        }
+            TableState::done()
+        };
+        self.handoff.0.insert(name.to_owned(), state);
+        self.unsaved.push(name.to_owned());
     }
 }
 
-fn unreadable(bytes: &[u8]) -> Error {
+pub(super) fn unreadable(bytes: &[u8]) -> Error {
     let tag = bytes.first().map_or('?', |&b| char::from(b));
     Error::permanent(format!("a message of the plugin pgoutput ({tag}) cannot be read"))
 }

@@ -1,5 +1,6 @@
 //! Follows the log: reads pieces of it, offers checkpoints between transactions, says how far it is.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dstream_cdc::{Announced, Lag};
@@ -9,6 +10,7 @@ use dstream_sdk::{Batch, Next, Result};
 use super::feed::Feed;
 use super::handoff::Handoff;
 use super::relations::Relations;
+use super::streamed::{Replay, Streamed};
 use super::transaction::Transaction;
 use crate::explain;
 use crate::lsn::Lsn;
@@ -26,6 +28,18 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// A server that asks for an answer (it may be about to stop) is not kept waiting for longer.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
+/// How the log is followed.
+#[derive(Debug, Clone)]
+pub(crate) struct Following {
+    pub(crate) heartbeat: Duration,
+    /// Where to end.
+    pub(crate) until: Option<Lsn>,
+    /// Where transactions are kept that are not committed yet.
+    pub(crate) spool_folder: PathBuf,
+    /// Whether the rows of a table are wanted that comes while the stream runs.
+    pub(crate) read_new_tables: bool,
+}
+
 /// The stream while it runs.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -37,6 +51,10 @@ pub(crate) struct Stream {
     pub(super) relations: Relations,
     pub(super) announced: Announced,
     pub(super) transaction: Option<Transaction>,
+    /// Transactions that came before their commit.
+    pub(super) streamed: Streamed,
+    /// The one of them that was committed and is being handed on.
+    pub(super) replay: Option<Box<Replay>>,
     /// The transaction was handed on in an earlier run.
     pub(super) skipping: bool,
     /// Lines of the transaction are out.
@@ -52,8 +70,7 @@ pub(crate) struct Stream {
     pub(super) committed_at: i64,
     chunk: Vec<u8>,
     place: usize,
-    heartbeat: Duration,
-    until: Option<Lsn>,
+    pub(crate) following: Following,
     offered: Instant,
     progressed: Instant,
     /// The end of the log, as the server last said.
@@ -68,8 +85,7 @@ impl Stream {
         state: StreamState,
         handoff: Handoff,
         announced: Announced,
-        heartbeat: Duration,
-        until: Option<Lsn>,
+        following: Following,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -82,6 +98,8 @@ impl Stream {
             state,
             relations: Relations::default(),
             transaction: None,
+            streamed: Streamed::new(following.spool_folder.clone()),
+            replay: None,
             skipping: false,
             open_lines: false,
             again: Vec::new(),
@@ -90,8 +108,7 @@ impl Stream {
             committed_at: 0,
             chunk: Vec::new(),
             place: 0,
-            heartbeat,
-            until,
+            following,
             offered: now,
             progressed: now,
             server_time: 0,
@@ -101,12 +118,18 @@ impl Stream {
     /// Fills the batch from the log.
     pub(crate) async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
         loop {
-            self.drain(batch).await?;
+            self.replay(batch).await?;
+            if self.replay.is_none() {
+                self.drain(batch).await?;
+            }
             if self.is_over() {
                 return Ok(Next::End);
             }
             if batch.is_full() || self.reread {
                 break;
+            }
+            if self.replay.is_some() {
+                continue;
             }
             let chunk = match self.feed.try_next() {
                 Some(chunk) => chunk,
@@ -136,6 +159,16 @@ impl Stream {
         self.feed.confirm(lsn);
     }
 
+    /// Whether everything that was sent is before the last checkpoint.
+    pub(crate) fn is_between(&self) -> bool {
+        self.transaction.is_none()
+    }
+
+    /// Whether the table's rows are read, or are being handed over.
+    pub(crate) fn knows(&self, stream: &str) -> bool {
+        self.handoff.0.contains_key(stream)
+    }
+
     /// A connection for catalog queries.
     pub(crate) fn catalog(&mut self) -> &mut Wire {
         &mut self.catalog
@@ -149,7 +182,7 @@ impl Stream {
     async fn drain(&mut self, batch: &mut Batch<State>) -> Result<()> {
         let chunk = std::mem::take(&mut self.chunk);
         let mut done = Ok(());
-        while !batch.is_full() && !self.reread {
+        while !batch.is_full() && !self.reread && self.replay.is_none() {
             let Some((message, length)) = Message::first(&chunk[self.place..])? else { break };
             self.place += length;
             done = match message {
@@ -195,8 +228,12 @@ impl Stream {
             return Ok(());
         }
         self.committed_at = 0;
-        let every = if asked { ASKED_EVERY.min(self.heartbeat) } else { self.heartbeat };
-        let last = self.until.is_some_and(|until| end >= until);
+        let every = if asked {
+            ASKED_EVERY.min(self.following.heartbeat)
+        } else {
+            self.following.heartbeat
+        };
+        let last = self.following.until.is_some_and(|until| end >= until);
         if last || self.offered.elapsed() >= every {
             self.state.lsn = end;
             self.offer(batch)?;
@@ -240,7 +277,8 @@ impl Stream {
     }
 
     fn is_over(&self) -> bool {
-        self.transaction.is_none() && self.until.is_some_and(|until| self.state.lsn >= until)
+        self.transaction.is_none()
+            && self.following.until.is_some_and(|until| self.state.lsn >= until)
     }
 
     fn report(&mut self, batch: &mut Batch<State>) {

@@ -6,8 +6,12 @@ mod follow;
 mod handoff;
 mod pgoutput;
 mod relations;
+mod spool;
+mod streamed;
 mod transaction;
+mod xids;
 
 pub(crate) use feed::{Feed, Replication};
-pub(crate) use follow::Stream;
+pub(crate) use follow::{Following, Stream};
 pub(crate) use handoff::Handoff;
+pub(crate) use streamed::spool_folder;

@@ -1,5 +1,5 @@
 //! The messages of the plugin `pgoutput`, read where they lie. By "Logical Replication Message
-//! Formats" of PostgreSQL's manual, protocol version 1.
+//! Formats" of PostgreSQL's manual; those of protocol version 1.
 
 use crate::lsn::Lsn;
 
@@ -151,7 +151,7 @@ impl<'a> Tuple<'a> {
 }
 
 /// What is left of a message.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Bytes<'a> {
     #[inline]
@@ -169,20 +169,20 @@ impl<'a> Bytes<'a> {
     }
 
     #[inline]
-    fn u8(&mut self) -> Option<u8> {
+    pub(super) fn u8(&mut self) -> Option<u8> {
         self.chunk::<1>().map(|[byte]| byte)
     }
 
     #[inline]
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.chunk().map(u32::from_be_bytes)
     }
 
-    fn i64(&mut self) -> Option<i64> {
+    pub(super) fn i64(&mut self) -> Option<i64> {
         self.chunk().map(i64::from_be_bytes)
     }
 
-    fn lsn(&mut self) -> Option<Lsn> {
+    pub(super) fn lsn(&mut self) -> Option<Lsn> {
         self.chunk().map(u64::from_be_bytes).map(Lsn)
     }
 
@@ -230,7 +230,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    fn relation(&mut self) -> Option<Relation<'a>> {
+    pub(super) fn relation(&mut self) -> Option<Relation<'a>> {
         let (oid, schema, name) = (self.u32()?, self.str()?, self.str()?);
         let _identity = self.u8()?;
         let count = u16::from_be_bytes(self.chunk()?);

@@ -11,7 +11,13 @@ use crate::table::{RawColumn, Table};
 
 /// Tables by identity.
 #[derive(Debug, Default)]
-pub(crate) struct Relations(HashMap<u32, Known>);
+pub(crate) struct Relations {
+    known: HashMap<u32, Known>,
+    /// How many descriptions have come.
+    pub(crate) arrived: u64,
+    /// Newer ones, while a transaction is taken in whose own came earlier.
+    newer: Vec<(u32, Known)>,
+}
 
 /// One of them.
 #[derive(Debug)]
@@ -21,16 +27,18 @@ pub(crate) struct Known {
     pub(crate) announced: bool,
     /// It was not read to its end before the stream began, or the stream has not passed that.
     pub(crate) handing_over: bool,
+    /// Which description this is, in the order of their coming.
+    arrived: u64,
 }
 
 impl Relations {
     #[inline]
     pub(crate) fn get_mut(&mut self, oid: u32) -> Option<&mut Known> {
-        self.0.get_mut(&oid)
+        self.known.get_mut(&oid)
     }
 
     pub(crate) fn all(&mut self) -> impl Iterator<Item = &mut Known> {
-        self.0.values_mut()
+        self.known.values_mut()
     }
 
     /// Takes in a description. The catalog is newer than the place in the log, so names and types
@@ -40,6 +48,7 @@ impl Relations {
         &mut self,
         wire: &mut Wire,
         relation: &Relation<'_>,
+        arrived: u64,
         handing_over: bool,
     ) -> Result<()> {
         let mut info = [TableInfo { oid: relation.oid, ..TableInfo::default() }];
@@ -60,8 +69,19 @@ impl Relations {
             &key(relation, &info.key),
         )
         .await?;
-        self.0.insert(relation.oid, Known { table, announced: false, handing_over });
+        let known = Known { table, announced: false, handing_over, arrived };
+        let before = self.known.insert(relation.oid, known);
+        self.newer.extend(before.filter(|b| b.arrived > arrived).map(|b| (relation.oid, b)));
         Ok(())
+    }
+
+    /// A transaction that was streamed is taken in: what came of others meanwhile holds again, since
+    /// the server counts it as known.
+    pub(crate) fn restore(&mut self) {
+        for (oid, mut known) in self.newer.drain(..).rev() {
+            known.announced = false;
+            self.known.insert(oid, known);
+        }
     }
 }
 

@@ -14,6 +14,8 @@ const EPOCH_MICROS: i64 = 946_684_800_000_000;
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) commit: Lsn,
+    /// When it was committed, by the server's clock.
+    pub(crate) time: i64,
     /// Its changes so far, those that are left out too.
     pub(crate) changes: u32,
     /// `","ts":"…","position":"00000000016B3748/`
@@ -30,7 +32,7 @@ impl Transaction {
         before_place.extend_from_slice(br#"","position":""#);
         before_place.extend_from_slice(format!("{:016X}/", commit.0).as_bytes());
         let after_place = format!(r#"","tx":{xid}"#).into_bytes();
-        Self { commit, changes: 0, before_place, after_place }
+        Self { commit, time, changes: 0, before_place, after_place }
     }
 
     /// `,"metadata":{…` up to what only some changes have. Positions compare as texts.

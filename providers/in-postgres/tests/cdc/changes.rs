@@ -186,6 +186,29 @@ fn messages_are_handed_on_where_they_are_wanted() {
 }
 
 #[test]
+fn messages_of_a_savepoint_that_is_rolled_back_are_left_out_in_a_large_transaction_too() {
+    let db = Db::new("large_messages");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, v text)");
+    let config = db.config(&["t"], json!({"messages": true}));
+    let first = db.read(&config, &Default::default());
+    let rows = |from: i64| {
+        format!(
+            "INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series({from}, {from} + 999) n"
+        )
+    };
+    db.sql(&format!(
+        "BEGIN; {}; SAVEPOINT a; SELECT pg_logical_emit_message(true, 'app', 'gone'); {}; ROLLBACK TO a; \
+         SELECT pg_logical_emit_message(true, 'app', 'stays'); COMMIT",
+        rows(1),
+        rows(2001)
+    ));
+    let run = db.read(&config, &first.states);
+    let messages = run.rows.iter().filter(|row| row["metadata"]["op"] == "message");
+    let contents: Vec<_> = messages.map(|row| row["data"]["content"].clone()).collect();
+    assert_eq!((run.rows.len(), contents), (1001, vec![json!("stays")]));
+}
+
+#[test]
 fn columns_and_rows_are_chosen_by_the_publication_for_the_snapshot_too() {
     let db = Db::new("chosen");
     db.sql("CREATE TABLE t (id int PRIMARY KEY, v text, secret text); INSERT INTO t SELECT n, 'v', 's' FROM generate_series(1, 10) n");

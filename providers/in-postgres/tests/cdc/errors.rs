@@ -124,6 +124,14 @@ fn a_lost_slot_is_named_with_the_way_out() {
 }
 
 #[test]
+fn a_folder_for_transactions_that_cannot_be_written_is_named() {
+    let db = Db::new("spool");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let config = db.config(&["t"], json!({"spool_folder": "/nowhere", "snapshot": "never"}));
+    says(&failure(&db, &config), &["config ", "no file can be made in /nowhere"]);
+}
+
+#[test]
 fn when_every_slot_is_taken_it_says_so() {
     let server = Postgres::start(&[("wal_level", "logical"), ("max_replication_slots", "1")]);
     server.psql("postgres", "CREATE TABLE t (id int PRIMARY KEY)");

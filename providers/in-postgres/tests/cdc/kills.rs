@@ -7,10 +7,10 @@ use dstream_testkit::serde_json::json;
 use crate::support::{Db, Replay, Run, content};
 
 /// A small generator: the same numbers in every run of the test.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit

@@ -101,10 +101,7 @@ fn a_large_transaction_is_read_in_bounded_memory() {
             break;
         }
         if rows == 250_000 {
-            let status =
-                std::fs::read_to_string(format!("/proc/{}/status", run.host.pid())).unwrap();
-            let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
-            let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+            let kib = crate::support::peak_kib(run.host.pid());
             assert!(kib < 64 << 10, "{kib} KiB");
         }
     }

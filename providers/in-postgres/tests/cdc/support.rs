@@ -11,7 +11,11 @@ use dstream_testkit::serde_json::{self, Value, json};
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_dstream-in-postgres");
 
 /// What logical replication needs, and room for many tests at once.
-pub(crate) const SETTINGS: [(&str, &str); 4] = [
+pub(crate) const SETTINGS: [(&str, &str); 6] = [
+    // What is not committed yet is soon in the log, too.
+    ("wal_writer_delay", "10ms"),
+    // Large transactions are those above this.
+    ("logical_decoding_work_mem", "64kB"),
     ("wal_level", "logical"),
     ("max_replication_slots", "60"),
     ("max_wal_senders", "60"),
@@ -237,6 +241,13 @@ impl Replay {
     pub(crate) fn rows(&self, stream: &str) -> Vec<Value> {
         self.0.get(stream).into_iter().flat_map(|rows| rows.values().cloned()).collect()
     }
+}
+
+/// The most memory that a process had.
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The rows of a table by the server's own words, in the order that [`Replay::rows`] has.
