@@ -8,12 +8,14 @@ export CARGO_TERM_PROGRESS_WHEN := never
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEBUG := $(TARGET)/debug
 ROUNDS ?= 200
+CASES ?= 500
+SECONDS_OF_KILLS ?= 60
 
-.PHONY: help deps build demo kill test lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc test test-long lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB
 	@.ci/deps test
@@ -28,10 +30,21 @@ demo: ## 28,298 airports from a CSV file into SQLite, and a question to the tabl
 kill: ## The demo again, killed half way and run again
 	@.ci/demo kill
 
+demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical, everything is killed for a minute
+	@.ci/deps test
+	@echo "Building dstream and the providers (the first time takes a few minutes) ..."
+	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
+	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
+
 test: ## Run every test; those of databases start servers of their own where they are installed
 	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace
+
+test-long: ## The tests of random databases, 500 cases in place of 50 (CASES=n)
+	@.ci/deps test
+	cargo build --workspace --bins
+	CASES=$(CASES) DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test -p dstream-tests --test postgres_to_postgres -- --nocapture
 
 lint: ## Formatting, clippy without warnings, documentation without warnings
 	cargo fmt --all --check

@@ -9,15 +9,19 @@ use dstream_bench::{Size, cases, launch, report};
 
 type Case = (&'static str, fn(&Size) -> Vec<Row>);
 
-const CASES: [Case; 9] = [
+const CASES: &[Case] = &[
     ("start", cases::footprint::start),
     ("relay", cases::relay::compare),
     ("slow-output", cases::footprint::slow_output),
     ("csv-jsonl", cases::csv::to_jsonl),
     ("csv-sqlite", cases::csv::to_sqlite),
+    #[cfg(unix)]
     ("csv-postgres", cases::postgres::csv_in),
+    #[cfg(unix)]
     ("postgres-table", cases::postgres::table_out),
+    #[cfg(unix)]
     ("postgres-log", cases::postgres::changes),
+    #[cfg(unix)]
     ("postgres-latency", cases::postgres::latency),
 ];
 

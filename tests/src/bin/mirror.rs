@@ -4,10 +4,19 @@
 //! `dstream-mirror [SECONDS]`. Environment: `SEED` (the order of the kills), `SCALE` (pgbench's).
 
 use std::process::ExitCode;
+#[cfg(unix)]
 use std::time::Instant;
 
+#[cfg(unix)]
 use dstream_tests::mirror::{Mirror, Report};
 
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("the servers of this demo are started as a Unix does it");
+    ExitCode::FAILURE
+}
+
+#[cfg(unix)]
 fn main() -> ExitCode {
     let seconds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(60);
     let seed = variable("SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
@@ -22,10 +31,12 @@ fn main() -> ExitCode {
     if report.unequal.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+#[cfg(unix)]
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+#[cfg(unix)]
 fn print(report: &Report) {
     let [host, input, output, source, target] = report.kills;
     println!(
