@@ -35,6 +35,30 @@ echo '{"@end":{}}'
 while read -r line; do :; done
 "#;
 
+#[tokio::test]
+async fn the_letters_of_an_output_that_is_not_critical_stay_for_the_next_run() {
+    let rejects = r#"
+read -r command; echo '{"status":"ready","protocol":2}'
+while read -r line; do
+  case "$line" in
+    '{"@checkpoint":'*) id=${line#*'"id":'}; echo "{\"@committed\":{\"id\":${id%%[,\}]*},\"written\":0,\"rejected\":1}}";;
+    '{"@'*) ;;
+    *) echo "{\"@rejected\":{\"error\":{\"kind\":\"permanent\",\"message\":\"bad\"},\"envelope\":$line}}";;
+  esac
+done"#;
+    let project = Project::new()
+        .dead_letters(50)
+        .input(Protocol::V2, &support::counting(3, 1))
+        .named_output("main", Protocol::V2, true, support::COLLECT)
+        .named_output("side", Protocol::V2, false, rejects);
+    for _ in 0..3 {
+        let report = project.run().await;
+        assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+        let letters = LocalDeadLetters::new(&project.state, "t").list().unwrap();
+        assert_eq!(letters.len(), 3, "{letters:?}");
+    }
+}
+
 const TRANSFORM: &str = r#"
 read -r command; echo '{"status":"ready","protocol":2}'
 while read -r line; do

@@ -99,10 +99,16 @@ impl Letters {
             let replayed = |m: &Member| m.program.delivery.is_some_and(|d| d.replayable);
             let again = route.inputs.iter().all(replayed);
             let store = runner.request.dead_letters.clone();
+            // No checkpoint waits for them, so none says what their letters cover: all of them stay.
+            let side = route.outputs.iter().filter(|m| !m.block.critical);
+            let side: Vec<String> = side.map(|m| dead_letter::key(m.role, &m.block.name)).collect();
             let cut = tokio::task::spawn_blocking(move || {
                 let covered = dead_letter::covered(&before, self.keeper.as_ref(), &*store)?;
                 match covered.filter(|_| again) {
-                    Some(covered) => store.cut(&before.run, &covered),
+                    Some(mut covered) => {
+                        covered.extend(side.into_iter().map(|key| (key, u64::MAX)));
+                        store.cut(&before.run, &covered)
+                    }
                     None => Ok(0),
                 }
             });
