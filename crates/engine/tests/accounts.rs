@@ -98,7 +98,8 @@ async fn a_slow_version_1_output_that_is_not_critical_holds_nobody_up() {
         r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
     );
     let count = COLLECT.replace("echo \"$line\" >> out", "echo x >> main");
-    let slow = r#"read -r command; echo '{"status":"ready"}'; sleep 1.5; cat > /dev/null"#;
+    // It begins to read when the other has everything; half a minute is for one that never has.
+    let slow = r#"read -r command; echo '{"status":"ready"}'; for ((i = 0; i < 600; i++)); do [[ $(wc -l < main 2>/dev/null) == 300 ]] && break; sleep 0.05; done; cat > /dev/null"#;
     let project = Project::new()
         .input(Protocol::V2, &input)
         .named_output("main", Protocol::V2, true, &count)
