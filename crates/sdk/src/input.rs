@@ -47,6 +47,12 @@ pub trait InputProvider: Sized {
         None
     }
 
+    /// Where the config makes the delivery other than [`DELIVERY`](Self::DELIVERY), this is the
+    /// truth of this run.
+    fn delivery(&self) -> Option<Delivery> {
+        None
+    }
+
     /// Fills the batch and returns: when it [is full](Batch::is_full), or when there is nothing
     /// more to read right now. Returns within about a second; to idle, return [`Next::Wait`].
     ///

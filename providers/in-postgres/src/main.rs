@@ -3,6 +3,7 @@
 mod catalog;
 mod config;
 mod explain;
+mod fingerprint;
 mod input;
 mod lifecycle;
 mod lsn;

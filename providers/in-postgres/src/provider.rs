@@ -22,7 +22,7 @@ impl InputProvider for Input {
     type Config = Config;
     type Checkpoint = State;
 
-    /// What both can do.
+    /// Of change data capture; see `delivery`.
     const DELIVERY: Delivery = PostgresInput::DELIVERY;
     const CADENCE: Cadence = PostgresInput::CADENCE;
 
@@ -37,6 +37,14 @@ impl InputProvider for Input {
         match self {
             Self::Cdc(input) => input.fingerprint(),
             Self::Query(input) => Some(input.fingerprint()),
+        }
+    }
+
+    /// The server forgets nothing because a query was read.
+    fn delivery(&self) -> Option<Delivery> {
+        match self {
+            Self::Cdc(_) => None,
+            Self::Query(_) => Some(Delivery { prunes_on_ack: false, ..Self::DELIVERY }),
         }
     }
 

@@ -108,6 +108,45 @@ fn native() -> Vec<(&'static str, &'static str, &'static str, Value, &'static st
         ("string", "xml", "xml", json!("<a/>"), "<a/>"),
         ("string", "tsvector", "tsvector", json!("'a':1"), "'a':1"),
         ("json", "json", "json", json!({"b": 1, "a": 2}), r#"{"a":2,"b":1}"#),
+        (
+            "array",
+            "integer[]",
+            "integer[]",
+            json!([[[1], [2]], [[3], [null]]]),
+            "{{{1},{2}},{{3},{NULL}}}",
+        ),
+        (
+            "array",
+            "numeric[]",
+            "numeric[]",
+            json!(["NaN", "-Infinity", "1.50"]),
+            "{NaN,-Infinity,1.50}",
+        ),
+        ("array", "int4range[]", "int4range[]", json!(["[1,3)"]), "{\"[1,3)\"}"),
+        ("string", "int4multirange", "int4multirange", json!("{[1,3),[5,7)}"), "{[1,3),[5,7)}"),
+        (
+            "string",
+            "hstore",
+            "hstore",
+            json!("\"a\"=>\"1\", \"b\"=>NULL"),
+            "\"a\"=>\"1\", \"b\"=>NULL",
+        ),
+        ("date", "date", "date", json!("0044-03-15 BC"), "0044-03-15 BC"),
+        ("decimal", "numeric", "numeric", json!("-Infinity"), "-Infinity"),
+        (
+            "timestamptz",
+            "timestamp with time zone",
+            "timestamp with time zone",
+            json!("12024-05-01 10:20:30+00"),
+            "12024-05-01 10:20:30+00",
+        ),
+        (
+            "timestamp",
+            "timestamp without time zone",
+            "timestamp without time zone",
+            json!("-infinity"),
+            "-infinity",
+        ),
         ("string", "age", "integer", json!("41"), "41"),
     ]
 }
@@ -161,6 +200,7 @@ fn every_type_of_a_stream_has_its_column_and_keeps_its_values() {
 fn a_stream_of_postgresql_gets_exactly_its_types_where_they_are_known() {
     for (mode, count) in CASES {
         let db = Database::new();
+        db.psql("CREATE EXTENSION hstore");
         db.psql("CREATE TYPE mood AS ENUM ('happy'); CREATE DOMAIN age AS int CHECK (VALUE > 0)");
         let (mut host, _) = db.start(&json!({"mode": mode, "key": ["id"]}));
         let all = native();

@@ -32,7 +32,8 @@ pub(crate) async fn run<P: InputProvider>(
     let start = start::<P>(&session)?;
     let provider = alive(&mut session.stdout, P::open(config, start)).await??;
     let fingerprint = provider.fingerprint();
-    session.ready(Ready { fingerprint, ..Ready::default() })?;
+    let delivery = provider.delivery();
+    session.ready(Ready { fingerprint, delivery, ..Ready::default() })?;
     let (limit, rejections) = (session.max_line_bytes(), session.rejections());
     let Session { v2, stdin, stdout, stop, .. } = session;
     let core = Core::new(v2, limit, Clock::new(P::CADENCE), rejections, stop.clone());

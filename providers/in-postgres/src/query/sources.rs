@@ -6,6 +6,7 @@ use dstream_sdk::{Error, FieldType, Result};
 use crate::catalog::{self, TableInfo, text};
 use crate::config::Config;
 use crate::explain;
+use crate::fingerprint;
 use crate::setup::publication;
 use crate::snapshot::{Reading, Select};
 use crate::table::{RawColumn, Table};
@@ -89,12 +90,16 @@ async fn of_table(
         described(client, &sql).await.map_err(|e| refused(e, &path, &info.sql()))?;
         conditions.push(condition);
     }
+    require_permission(client, &select_sql(&list, &from, &conditions))
+        .await
+        .map_err(|e| refused(e, "tables", &info.sql()))?;
     let key = match config.select.key.is_empty() {
         true => info.key.clone(),
         false => config.select.key.clone(),
     };
     let table = Table::resolve(wire, &info.schema, &info.name, &columns, &key).await?;
-    let select = Select { from, conditions, incremental: false };
+    let of = fingerprint::of(&select_sql(&list, &from, &conditions));
+    let select = Select { from, conditions, of, incremental: false };
     let source = Source { info, table, select };
     if !config.select.key.is_empty() && source.is_table() {
         require_unique(wire, &source, &key).await?;
@@ -113,6 +118,7 @@ async fn of_query(
     let query = query.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
     // Alone first: as one statement it is complete, and cannot leave the parentheses around it.
     described(client, query).await.map_err(|e| refused(e, "query", stream))?;
+    require_permission(client, query).await.map_err(|e| refused(e, "query", stream))?;
     let from = format!("(\n{query}\n) AS {}", quote::name("query"));
     let columns = described(client, &format!("SELECT * FROM {from}"))
         .await
@@ -130,7 +136,8 @@ async fn of_query(
     }
     let key = config.select.key.clone();
     let table = Table::resolve_as(wire, stream.to_owned(), &columns, &key).await?;
-    let select = Select { from, conditions: Vec::new(), incremental: false };
+    let of = fingerprint::of(query);
+    let select = Select { from, conditions: Vec::new(), of, incremental: false };
     ordered(config, Source { info: TableInfo::default(), table, select }, &key)
 }
 
@@ -183,6 +190,16 @@ async fn described(client: &Client, sql: &str) -> Result<Vec<RawColumn>, dstream
         not_null: false,
     };
     Ok(statement.columns().iter().map(column).collect())
+}
+
+fn select_sql(list: &str, from: &str, conditions: &[String]) -> String {
+    let filter = if conditions.is_empty() { "" } else { " WHERE " };
+    format!("SELECT {list} FROM {from}{filter}{}", conditions.join(" AND "))
+}
+
+/// A statement is described without a look at permissions; its plan is not made without.
+async fn require_permission(client: &Client, sql: &str) -> Result<(), dstream_postgres::Error> {
+    Ok(client.batch_execute(&format!("EXPLAIN {sql}")).await?)
 }
 
 fn field_type(table: &Table, name: &str) -> Option<FieldType> {

@@ -25,21 +25,23 @@ pub(super) async fn plan(
     // A full read that was completed: it is read again, whole.
     let completed = states
         .values()
-        .any(|state| matches!(state, State::Query(QueryState::Full(table)) if table.done));
+        .any(|state| matches!(state, State::Query(QueryState::Full { table, .. }) if table.done));
     let mut readings = Vec::with_capacity(sources.len());
     for source in sources {
         let order = source.table.order();
         let state = match states.get(source.table.stream()) {
-            Some(State::Query(QueryState::Incremental { order: was, after }))
+            Some(State::Query(QueryState::Incremental { order: was, after, of }))
                 if source.select.incremental =>
             {
                 require_same(&source, was, &order)?;
+                require_same_selection(config, &source, of.as_deref())?;
                 behind(order, after.clone())
             }
-            Some(State::Query(QueryState::Full(table)))
+            Some(State::Query(QueryState::Full { table, of }))
                 if !source.select.incremental && !completed =>
             {
                 require_same(&source, &table.key, &order)?;
+                require_same_selection(config, &source, of.as_deref())?;
                 tracing::warn!(
                     stream = source.table.stream(),
                     "the read that was interrupted goes on in a new snapshot: rows that changed meanwhile may be \
@@ -108,6 +110,23 @@ fn require_same(source: &Source, was: &[String], is: &[String]) -> Result<()> {
             source.table.stream(),
             was.join(", "),
             is.join(", ")
+        ),
+    ))
+}
+
+/// Rows that were not selected before, and stand before the last that was read, would never come.
+fn require_same_selection(config: &Config, source: &Source, was: Option<&str>) -> Result<()> {
+    if was.is_none_or(|was| was == source.select.of) {
+        return Ok(());
+    }
+    let path = if config.select.query.is_some() { "query" } else { "where" };
+    Err(Error::config(
+        path,
+        format!(
+            "what is selected of {} (`columns`, `where`, `query`) is not what it was when the checkpoint was made: rows that are \
+             new in it and stand before the last one that was read would not come. Set it as it was; or forget the checkpoint (`dstream state \
+             rm`) to read from the beginning; or, to go on with the rows behind it only, take `of` out of the checkpoint (`dstream state set`)",
+            source.table.stream()
         ),
     ))
 }

@@ -11,7 +11,13 @@ use crate::lsn::Lsn;
 pub(crate) enum QueryState {
     /// All rows. While a run is not completed: which ranges were read; `done` once everything
     /// that it reads is.
-    Full(TableState<Lsn>),
+    Full {
+        #[serde(flatten)]
+        table: TableState<Lsn>,
+        /// A fingerprint of what was selected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+    },
     /// The rows behind a cursor.
     Incremental {
         /// The cursor and the key.
@@ -19,6 +25,9 @@ pub(crate) enum QueryState {
         /// Their values in the last row.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<Key>,
+        /// A fingerprint of what was selected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
     },
 }
 
@@ -33,10 +42,10 @@ mod tests {
         table.lanes[0].advance(Key::int(3), &Lsn(9));
         let order = vec!["at".to_owned(), "id".to_owned()];
         for state in [
-            QueryState::Full(table.clone()),
-            QueryState::Full(TableState::done()),
-            QueryState::Incremental { order: order.clone(), after: None },
-            QueryState::Incremental { order, after: Some(Key::int(1)) },
+            QueryState::Full { table: table.clone(), of: None },
+            QueryState::Full { table: TableState::done(), of: Some("8".into()) },
+            QueryState::Incremental { order: order.clone(), after: None, of: None },
+            QueryState::Incremental { order, after: Some(Key::int(1)), of: Some("85".into()) },
         ] {
             let json = serde_json::to_string(&State::Query(state.clone())).unwrap();
             assert_eq!(serde_json::from_str::<State>(&json).unwrap(), State::Query(state));

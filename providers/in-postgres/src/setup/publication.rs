@@ -272,11 +272,7 @@ fn owner_mark(task_id: &str) -> String {
 /// Whose it is, and a fingerprint of what it was made as.
 fn comment(config: &Config, task_id: &str, clause: &str) -> String {
     let text = format!("{clause} {}", config.publish_via_root);
-    // FNV-1a: the same in every version.
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{} definition {hash:016x}", owner_mark(task_id))
+    format!("{} definition {}", owner_mark(task_id), crate::fingerprint::of(&text))
 }
 
 fn comment_statement(name: &str, comment: &str) -> String {

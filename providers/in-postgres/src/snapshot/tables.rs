@@ -36,6 +36,8 @@ pub(crate) struct Select {
     /// What follows FROM.
     pub(crate) from: String,
     pub(crate) conditions: Vec<String>,
+    /// A fingerprint of what the config selects.
+    pub(crate) of: String,
     /// Only rows behind the last that was read, in every run.
     pub(crate) incremental: bool,
 }
@@ -45,12 +47,15 @@ impl Reading {
     pub(crate) fn checkpoint(&self) -> State {
         match &self.select {
             None => State::Table(self.state.clone()),
-            Some(Select { incremental: false, .. }) => {
-                State::Query(QueryState::Full(self.state.clone()))
+            Some(Select { incremental: false, of, .. }) => {
+                // A completed read says nothing of the next one.
+                let of = (!self.state.done).then(|| of.clone());
+                State::Query(QueryState::Full { table: self.state.clone(), of })
             }
-            Some(_) => State::Query(QueryState::Incremental {
+            Some(Select { of, .. }) => State::Query(QueryState::Incremental {
                 order: self.state.key.clone(),
                 after: self.state.lanes.first().and_then(|lane| lane.after()).cloned(),
+                of: Some(of.clone()),
             }),
         }
     }

@@ -97,6 +97,86 @@ fn checkpoints_of_one_mode_or_order_are_refused_by_the_other() {
 }
 
 #[test]
+fn another_selection_on_a_kept_cursor_is_refused_with_the_ways_out() {
+    let db = Db::new("query_selection");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, at int NOT NULL, v int); INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)");
+    let all = |more: Value| {
+        let mut all = json!({"tables": ["t"], "cursor": "at"});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config(&db, all)
+    };
+    let first = db.read(&all(json!({"where": "v > 1"})), &BTreeMap::new());
+    for more in
+        [json!({}), json!({"where": "v > 0"}), json!({"where": "v > 1", "columns": ["id", "at"]})]
+    {
+        let message = db.resume(&all(more), &first.states).fails();
+        assert!(
+            message.contains("is not what it was") && message.contains("state rm"),
+            "{message}"
+        );
+    }
+    // A column that the table gets is no other selection; and the third way out.
+    db.sql("ALTER TABLE t ADD w int; INSERT INTO t VALUES (3, 3, 3)");
+    assert_eq!(db.read(&all(json!({"where": "v > 1"})), &first.states).rows.len(), 1);
+    let mut states = first.states;
+    states.get_mut("public.t").unwrap().as_object_mut().unwrap().remove("of").unwrap();
+    assert_eq!(db.read(&all(json!({"where": "v > 0"})), &states).rows.len(), 1);
+    let select = |query: &str| {
+        config(&db, json!({"query": query, "stream": "s", "key": ["id"], "cursor": "at"}))
+    };
+    let states = db.read(&select("SELECT id, at FROM t"), &BTreeMap::new()).states;
+    let message = db.resume(&select("SELECT id, at FROM t WHERE v > 1"), &states).fails();
+    assert!(message.contains("is not what it was"), "{message}");
+}
+
+#[test]
+fn a_missing_grant_is_found_before_anything_is_read() {
+    let db = Db::new("query_grants");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, secret int); CREATE ROLE query_half LOGIN; GRANT SELECT (id) ON t TO query_half");
+    let half = |more: Value| {
+        let mut all = json!({"user": "query_half"});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config(&db, all)
+    };
+    for command in ["check", "plan", "discover"] {
+        for (more, allowed) in [
+            (json!({"tables": ["t"], "columns": ["id"]}), true),
+            (json!({"tables": ["t"]}), false),
+            (json!({"tables": ["t"], "columns": ["id"], "where": "secret > 1"}), false),
+            (json!({"query": "SELECT id FROM t", "stream": "s"}), true),
+            (json!({"query": "SELECT max(secret) FROM t", "stream": "s"}), false),
+        ] {
+            let mut host = dstream_testkit::FakeHost::start(crate::support::PROGRAM).unwrap();
+            host.send_json(&crate::support::command(db.name, command, &half(more.clone())))
+                .unwrap();
+            host.close();
+            let report = host.json().unwrap().to_string();
+            assert_eq!(
+                !report.contains("permission denied"),
+                allowed,
+                "{command} {more}: {report}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_source_forgets_nothing_because_it_was_read() {
+    let db = Db::new("query_delivery");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    for (config, prunes) in [
+        (config(&db, json!({"tables": ["t"]})), json!(false)),
+        (db.config(&["t"], json!({})), Value::Null),
+    ] {
+        let mut host = dstream_testkit::FakeHost::start(crate::support::PROGRAM).unwrap();
+        host.send_json(&crate::support::command(db.name, "run", &config)).unwrap();
+        let ready = host.json().unwrap();
+        assert_eq!(ready["delivery"]["prunes_on_ack"], prunes, "{ready}");
+        host.kill();
+    }
+}
+
+#[test]
 fn plan_and_check_say_what_is_read_and_change_nothing() {
     let db = Db::new("query_plan");
     db.sql("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)");
