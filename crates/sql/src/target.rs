@@ -56,7 +56,7 @@ impl<T> Target<T> {
 /// What came of it.
 pub(crate) enum Ensured<T> {
     /// Rows can be written.
-    Ready(Target<T>),
+    Ready(Box<Target<T>>),
     /// The table has to be widened, which the rows in the open transaction do not allow.
     Waits(Table),
 }
@@ -120,7 +120,7 @@ pub(crate) async fn ensure<D: Database>(
     }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
     wanted.columns.retain(|column| !is_ignored(column));
-    finish(db, settings, wanted, written, ignored, &there).await.map(Ensured::Ready)
+    finish(db, settings, wanted, written, ignored, &there).await.map(|target| Ensured::Ready(Box::new(target)))
 }
 
 /// The note first: where the two are no transaction, `destroy` finds also what a killed run made.

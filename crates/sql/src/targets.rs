@@ -113,7 +113,7 @@ impl<T> Targets<T> {
         table: Table,
     ) -> Result<usize> {
         match ensure(db, books, settings, table, self.hold_rows).await? {
-            Ensured::Ready(target) => Ok(self.put(stream, target)),
+            Ensured::Ready(target) => Ok(self.put(stream, *target)),
             Ensured::Waits(table) => {
                 let message = format!("the table `{}` has to be widened first", table.name);
                 self.waiting = Some((stream.to_owned(), table));
