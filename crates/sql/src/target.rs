@@ -120,7 +120,9 @@ pub(crate) async fn ensure<D: Database>(
     }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
     wanted.columns.retain(|column| !is_ignored(column));
-    finish(db, settings, wanted, written, ignored, &there).await.map(|target| Ensured::Ready(Box::new(target)))
+    finish(db, settings, wanted, written, ignored, &there)
+        .await
+        .map(|target| Ensured::Ready(Box::new(target)))
 }
 
 /// The note first: where the two are no transaction, `destroy` finds also what a killed run made.

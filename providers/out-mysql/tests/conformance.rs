@@ -12,7 +12,9 @@ macro_rules! conforms {
                 |_| {
                     let db = crate::common::Database::new();
                     let mode = stringify!($mode);
-                    db.config(&super::json!({"mode": mode, "key": ["id"], "password": "secret"}))
+                    let user = "writer IDENTIFIED BY 'secret'";
+                    db.sql(&format!("CREATE USER IF NOT EXISTS {user}; GRANT ALL ON *.* TO writer"));
+                    db.config(&super::json!({"mode": mode, "key": ["id"], "user": "writer", "password": "secret"}))
                 }
             );
         }
