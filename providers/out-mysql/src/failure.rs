@@ -37,6 +37,11 @@ pub(crate) fn fatal(error: Error) -> dstream_sdk::Error {
     if next_time { dstream_sdk::Error::new(ErrorKind::Transient, ours.to_string()) } else { ours }
 }
 
+/// Whether a column would be null that cannot be.
+pub(crate) fn is_null(failure: &Failure) -> bool {
+    matches!(failure, Failure::Row(error) if error.to_string().contains("(error 1048,"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

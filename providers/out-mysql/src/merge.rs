@@ -9,7 +9,7 @@ use futures_util::future::join;
 
 use crate::database::Prepared;
 use crate::dialect::MySqlDialect;
-use crate::failure::failure;
+use crate::failure::{failure, is_null};
 use crate::literal::WrongValue;
 use crate::session::Session;
 
@@ -153,11 +153,9 @@ impl Merging<'_> {
         let done = self.insert(batch, columns, rows, &tail).await;
         match done {
             // Alone, it is told what it is in the way of in the server's own words.
-            Err(Failure::Row(_)) if self.target.own.has_other_keys && rows.len() == 1 => {
-                match self.insert(batch, columns, rows, "").await {
-                    Err(refused) => Err(refused),
-                    Ok(()) => done,
-                }
+            Err(failure) if is_null(&failure) && rows.len() == 1 => {
+                self.insert(batch, columns, rows, "").await?;
+                Err(failure)
             }
             done => done,
         }

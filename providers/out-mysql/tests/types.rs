@@ -127,7 +127,7 @@ fn native() -> Vec<(&'static str, &'static str, &'static str, Value, &'static st
         ("bytes", "binary(4)", "binary(4)", json!("AAEAAA=="), "00010000"),
         ("bytes", "varbinary(9)", "varbinary(9)", json!("/wA="), "FF00"),
         ("bytes", "mediumblob", "mediumblob", json!("AA=="), "00"),
-        ("json", "longtext", "longtext", json!({"b": 1.50, "a": [2]}), r#"{"b":1.5,"a":[2]}"#),
+        ("json", "longtext", "longtext", json!({"a": 1.50, "b": [2]}), r#"{"a":1.5,"b":[2]}"#),
         (
             "uuid",
             "uuid",
