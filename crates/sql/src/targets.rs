@@ -8,7 +8,7 @@ use dstream_sdk::{Envelope, Error, Result, StreamSchema};
 use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
 use crate::target::{Ensured, Target, ensure};
-use crate::{Column, Database, Table};
+use crate::{Column, Database, Table, TableName};
 
 /// The column that holds a row which is no object.
 pub(crate) const WHOLE_ROW: &str = "data";
@@ -85,6 +85,7 @@ impl<T> Targets<T> {
         envelope: &Envelope<'_>,
     ) -> Result<usize> {
         let name = settings.table_of(stream, db.dialect())?;
+        self.check_alone(settings, stream, &name)?;
         let schema = self.schemas.get(stream);
         let key = key(settings, stream, schema)?;
         let table = match schema {
@@ -101,6 +102,25 @@ impl<T> Targets<T> {
             table.columns.iter_mut().for_each(|column| column.nullable = true);
         }
         self.ensure(db, books, settings, stream, table).await
+    }
+
+    /// Where a database takes `Orders` and `orders` for one table, rows of two streams would mix
+    /// that nobody has put together.
+    fn check_alone(&self, settings: &TableSettings, stream: &str, name: &TableName) -> Result<()> {
+        let same = |(other, at): &(&String, &usize)| {
+            other.as_str() != stream
+                && other.to_lowercase() == stream.to_lowercase()
+                && self.list[**at].table.name == *name
+        };
+        match self.by_stream.iter().find(same) {
+            Some((other, _)) if settings.fixed_table().is_none() => {
+                let message = format!(
+                    "the streams `{other}` and `{stream}` are one table here, where names that differ in case only are the same: set `table`"
+                );
+                Err(Error::config("table", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the table fit.

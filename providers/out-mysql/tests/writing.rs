@@ -330,3 +330,20 @@ fn a_row_with_hundreds_of_texts_and_one_that_is_too_large_for_a_statement() {
     finish(host);
     assert_eq!(db.sql("SELECT c0 FROM s ORDER BY c0"), "after\nshort");
 }
+
+#[test]
+fn streams_that_a_server_does_not_tell_apart_are_not_mixed() {
+    let server = dstream_servers::Mariadb::start(&["--lower-case-table-names=1"]);
+    let url = server.create_database("shop");
+    let db = Database { name: "Shop".into() };
+    let config = json!({ "url": url });
+    let line = |stream: &str| json!({"data": {"a": 1}, "metadata": {"stream": stream}});
+    let (mut host, _) = db.start(&config);
+    host.send_json(&line("Shop.Orders")).unwrap();
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 1);
+    host.send_json(&line("orders")).unwrap();
+    host.send_json(&line("ORDERS")).unwrap();
+    let error = commit(&mut host, 2);
+    assert!(error.to_string().contains("are one table here"), "{error}");
+    assert_eq!(server.sql("shop", "SHOW TABLES; SELECT count(*) FROM orders"), "orders\n1");
+}
