@@ -113,7 +113,7 @@ impl Database for MySql {
     }
 
     async fn run(&mut self, sql: &str) -> Result<()> {
-        self.session.run(sql.as_bytes()).await.map_err(fatal)
+        self.session.run(sql.as_bytes()).await.map(drop).map_err(fatal)
     }
 
     async fn beside(&mut self) -> Result<&mut Self> {

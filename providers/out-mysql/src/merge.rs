@@ -44,9 +44,7 @@ impl Merging<'_> {
                 Step::Merge(merge) => self.merge(batch, &merge).await?,
                 Step::Move { key, row, unchanged } => {
                     let sent = self.sent(batch, unchanged);
-                    if self.update(batch, &sent, &[(key, row)]).await? == 0 {
-                        self.upsert(batch, &sent, &[row]).await?;
-                    }
+                    self.change(batch, &sent, (key, row)).await?;
                 }
             }
         }
@@ -79,12 +77,12 @@ impl Merging<'_> {
         let table = &self.target.table.name;
         let (Some(time), Some(column)) = (batch.time(at), self.target.deleted_at) else {
             let sql = statements::clear(self.dialect, table);
-            return self.session.run(sql.as_bytes()).await.map_err(failure);
+            return self.run(sql.as_bytes()).await.map(drop);
         };
         let mut sql = format!("UPDATE {} SET {} = ", self.table(), self.name(column)).into_bytes();
         self.push(&mut sql, column, Some(time))?;
         sql.extend_from_slice(format!(" WHERE {} IS NULL", self.name(column)).as_bytes());
-        self.session.run(&sql).await.map_err(failure)
+        self.run(&sql).await.map(drop)
     }
 
     /// Rows that stay, with the time since when they are gone.
@@ -106,38 +104,33 @@ impl Merging<'_> {
     async fn patch(&self, batch: &mut Batch<'_>, patch: &Patch) -> DbResult<()> {
         let sent = self.sent(batch, patch.unchanged);
         for row in &patch.rows {
-            let cells: Option<Vec<_>> =
-                self.target.key_at.iter().map(|at| batch.row(*row)[*at]).collect();
-            let key = batch.push_key(cells.into_iter().flatten());
-            if self.update(batch, &sent, &[(key, *row)]).await? == 0 {
-                self.upsert(batch, &sent, &[*row]).await?;
-            }
+            let cells = self.target.key_at.iter().filter_map(|at| batch.row(*row)[*at]);
+            let cells: Vec<_> = cells.collect();
+            let key = batch.push_key(cells);
+            self.change(batch, &sent, (key, *row)).await?;
         }
         Ok(())
     }
 
-    /// Sets columns of the rows with these keys; how many there were of the last of them.
-    async fn update(
+    /// Sets columns of the row with this key, and makes it where it is not there.
+    async fn change(
         &self,
         batch: &Batch<'_>,
         columns: &[usize],
-        rows: &[(usize, usize)],
-    ) -> DbResult<u64> {
-        let all: Vec<_> = (0..rows.len()).collect();
-        let head = format!("UPDATE {} SET ", self.table());
-        let part = |at: usize, out: &mut Vec<u8>| {
-            let (key, row) = rows[at];
-            out.extend_from_slice(head.as_bytes());
-            for (at, column) in columns.iter().enumerate() {
-                let comma = if at > 0 { ", " } else { "" };
-                out.extend_from_slice(format!("{comma}{} = ", self.name(*column)).as_bytes());
-                self.push(out, *column, batch.row(row)[*column])?;
-            }
-            out.extend_from_slice(b" WHERE ");
-            self.matching(batch, key, out)
-        };
-        self.send(&all, ("", ";", ""), &part).await?;
-        Ok(self.session.conn().await.affected_rows())
+        (key, row): (usize, usize),
+    ) -> DbResult<()> {
+        let mut sql = format!("UPDATE {} SET ", self.table()).into_bytes();
+        for (at, column) in columns.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            sql.extend_from_slice(format!("{comma}{} = ", self.name(*column)).as_bytes());
+            self.push(&mut sql, *column, batch.row(row)[*column])?;
+        }
+        sql.extend_from_slice(b" WHERE ");
+        self.matching(batch, key, &mut sql)?;
+        if self.run(&sql).await? == 0 {
+            self.upsert(batch, columns, &[row]).await?;
+        }
+        Ok(())
     }
 
     /// Rows in the place of those with their keys.
@@ -218,18 +211,24 @@ impl Merging<'_> {
             if !sql.is_empty() {
                 sql.extend_from_slice(tail.as_bytes());
             }
-            if sql.len() >= self.target.own.max_packet {
-                return Err(too_large(sql.len(), self.target.own.max_packet));
-            }
             Ok(sql)
         };
         let mut sql = make()?;
         while !sql.is_empty() {
-            let (sent, next) = join(self.session.run(&sql), async { make() }).await;
-            sent.map_err(failure)?;
+            let (sent, next) = join(self.run(&sql), async { make() }).await;
+            sent?;
             sql = next?;
         }
         Ok(())
+    }
+
+    /// How many rows were found.
+    async fn run(&self, sql: &[u8]) -> DbResult<u64> {
+        // The server would close the connection, for a row that is too large each time again.
+        if sql.len() >= self.target.own.max_packet {
+            return Err(too_large(sql.len(), self.target.own.max_packet));
+        }
+        self.session.run(sql).await.map_err(failure)
     }
 
     fn sent(&self, batch: &Batch<'_>, unchanged: usize) -> Vec<usize> {

@@ -49,9 +49,11 @@ impl Session {
         self.conn.lock().await
     }
 
-    /// Statements without an answer.
-    pub(crate) async fn run(&self, sql: &[u8]) -> Result<(), Error> {
-        self.conn().await.query_drop(sql).await
+    /// Statements without an answer; how many rows the last of them found.
+    pub(crate) async fn run(&self, sql: &[u8]) -> Result<u64, Error> {
+        let mut conn = self.conn().await;
+        conn.query_drop(sql).await?;
+        Ok(conn.affected_rows())
     }
 
     /// Prepared once a session; how many rows it concerned.
