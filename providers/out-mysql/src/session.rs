@@ -26,8 +26,9 @@ impl Session {
         for sql in prelude(settings, access) {
             conn.query_drop(sql).await.map_err(fatal)?;
         }
-        let statements: Option<bool> = conn.query_first(LOGS_STATEMENTS).await.map_err(fatal)?;
-        if statements != Some(true) {
+        let logs_statements: Option<bool> =
+            conn.query_first(LOGS_STATEMENTS).await.map_err(fatal)?;
+        if logs_statements != Some(true) {
             conn.query_drop(READ_COMMITTED).await.map_err(fatal)?;
         }
         for sql in WHERE_ALLOWED {
