@@ -79,9 +79,11 @@ fn a_schema_in_the_middle_holds_for_what_comes_behind_it() {
     };
     host.send_json(&schema(&["id"])).unwrap();
     row(&mut host, "update", &json!({"id": 1}), &json!({}));
+    commit(&mut host, 1);
+    row(&mut host, "update", &json!({"id": 1}), &json!({}));
     host.send_json(&schema(&["id", "kept", "new"])).unwrap();
     row(&mut host, "update", &json!({"id": 2, "kept": 8, "new": 9}), &json!({}));
-    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 2);
+    assert_eq!(commit(&mut host, 2)["@committed"]["written"], 2);
     finish(host);
     assert_eq!(db.sql("SELECT id, kept, new FROM s ORDER BY id"), "1|7|NULL\n2|8|9");
 }
@@ -90,14 +92,15 @@ fn a_schema_in_the_middle_holds_for_what_comes_behind_it() {
 fn a_partition_that_was_claimed_inside_stays_claimed() {
     let db = Database::new();
     let (mut host, _) = db.start(&json!({}));
-    many(&mut host, 0..700, &[]);
+    // More than is held back, so that the transaction is open.
+    many(&mut host, 0..6000, &[]);
     host.send_json(&json!({"@claim": {"part": "p", "epoch": 7}})).unwrap();
     assert_eq!(host.json().unwrap()["@claimed"], json!({"part": "p"}));
-    many(&mut host, 700..1400, &["b"]);
+    many(&mut host, 6000..6400, &["b"]);
     host.send_json(&json!({"@checkpoint": {"id": 1, "state": {"p": 1}}})).unwrap();
-    assert_eq!(host.json().unwrap()["@committed"], json!({"id": 1, "written": 1400}));
+    assert_eq!(host.json().unwrap()["@committed"], json!({"id": 1, "written": 6400}));
     finish(host);
-    assert_eq!(db.sql("SELECT count(*), count(b) FROM s"), "1400|700");
+    assert_eq!(db.sql("SELECT count(*), count(b) FROM s"), "6400|400");
     let sql =
         format!("SELECT epoch, state FROM {}._dstream_checkpoints WHERE part = 'p'", db.books());
     assert_eq!(db.sql(&sql), "7|1");
