@@ -8,12 +8,13 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 /// The examples that have a test below.
-const TESTED: [&str; 13] = [
+const TESTED: [&str; 14] = [
     "airports",
     "bash",
     "bash-v2",
     "console",
     "csv-to-jsonl",
+    "csv-to-mysql",
     "csv-to-postgres",
     "dead-letters",
     "fan-in",
@@ -196,4 +197,19 @@ fn csv_to_postgres() {
     assert_eq!(server.psql("postgres", sql), "1 Ada 19.9, 2 Grace 6.5, 3 Ada 7.25");
     project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
     assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
+}
+
+#[test]
+fn csv_to_mysql() {
+    let server = dstream_servers::Mariadb::start(&[]);
+    let project = example("csv-to-mysql").env("DATABASE_URL", &server.create_database("shop"));
+    project.dstream(&["plan", "orders"]).expect(0).says(&["CREATE TABLE", "exactly_once"]);
+    assert_eq!(server.sql("shop", "SHOW TABLES"), "");
+    run(&project, "orders");
+    run(&project, "orders");
+    let sql =
+        "SELECT group_concat(id, ' ', customer, ' ', total ORDER BY id SEPARATOR ', ') FROM orders";
+    assert_eq!(server.sql("shop", sql), "1 Ada 19.9, 2 Grace 6.5, 3 Ada 7.25");
+    project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
+    assert_eq!(server.sql("shop", "SHOW TABLES"), "");
 }

@@ -33,6 +33,10 @@ pub fn error(error: mysql_async::Error) -> Error {
 pub fn server_error(error: &ServerError) -> Error {
     let (code, state) = (error.code, &error.state);
     let message = format!("{} (error {code}, SQLSTATE {state})", error.message);
+    // Unknown database.
+    if code == 1049 {
+        return Error::config("database", message);
+    }
     Error::new(kind(code), message)
 }
 

@@ -92,7 +92,8 @@ impl Connection {
             builder = builder.db_name(Some(database.as_str()));
         }
         builder = builder.socket(self.socket.as_deref()).prefer_socket(self.socket.is_some());
-        builder = builder.tcp_keepalive(Some(30_000_u32));
+        // A row that an UPDATE finds counts, also where it has those values already.
+        builder = builder.tcp_keepalive(Some(30_000_u32)).client_found_rows(true);
         Ok(builder.ssl_opts(tls.then(|| self.ssl()).transpose()?).into())
     }
 

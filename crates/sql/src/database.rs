@@ -25,6 +25,11 @@ pub trait Database: Sized + 'static {
     /// How it takes batches.
     const LOADING: Loading;
 
+    /// Whether making or widening a table commits what is open, as it does in MySQL. Such
+    /// statements then go to [`beside`](Self::beside), and a table is widened only while the
+    /// transaction holds no rows: where it does, it is given up, and its rows are written again.
+    const DDL_COMMITS: bool = false;
+
     /// What can be seen to be wrong with the settings before anything is opened.
     ///
     /// # Errors
@@ -105,6 +110,26 @@ pub trait Database: Sized + 'static {
     /// # Errors
     /// Ends the run.
     async fn run(&mut self, sql: &str) -> Result<()>;
+
+    /// The session that makes and widens tables: a second one where
+    /// [`DDL_COMMITS`](Self::DDL_COMMITS). Each of its statements is durable by itself.
+    ///
+    /// # Errors
+    /// Ends the run.
+    async fn beside(&mut self) -> Result<&mut Self> {
+        Ok(self)
+    }
+
+    /// Whether a table that is noted as this task's was made by dstream. Where
+    /// [`DDL_COMMITS`](Self::DDL_COMMITS), the note stands before the table, and a run that is
+    /// killed in between leaves a note of a table that somebody else may make later.
+    ///
+    /// # Errors
+    /// Where it cannot be asked.
+    async fn is_ours(&mut self, table: &TableName) -> Result<bool> {
+        let _ = table;
+        Ok(true)
+    }
 
     /// One statement of the bookkeeping; how many rows it concerned.
     ///

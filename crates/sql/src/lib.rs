@@ -20,6 +20,7 @@ mod evolve;
 mod fold;
 mod lifecycle;
 mod output;
+mod replay;
 pub mod statements;
 mod store;
 mod table;

@@ -83,6 +83,12 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         }
         db.begin().await?;
         for table in books.noted(&mut db).await? {
+            if !db.is_ours(&table).await? {
+                let detail = "it was not made by dstream, though noted as if: a run was ended before it could";
+                report =
+                    report.with(Resource::new("table", table.to_string(), "kept").detail(detail));
+                continue;
+            }
             drop_table(&mut db, &table).await?;
             report = report.with(Resource::new("table", table.to_string(), "deleted"));
         }

@@ -1,22 +1,25 @@
 //! The output: rows, checkpoint and dead letters in one transaction.
 
 use dstream_sdk::{
-    Claim, Claimed, Commit, Delivery, Envelopes, Json, OutputProvider, OutputStart, Rejected,
-    Result, StreamSchema,
+    Claim, Claimed, Commit, Delivery, Envelopes, Error, Json, OutputProvider, OutputStart,
+    Rejected, Result, StreamSchema, tracing,
 };
 use schemars::JsonSchema;
 
-use crate::Database;
-use crate::config::{Config, TableSettings};
+use crate::config::{Config, Evolve, TableSettings};
+use crate::replay::{Piece, Replay};
 use crate::store::Store;
 use crate::targets::Targets;
 use crate::writer::Writer;
+use crate::{Database, Table};
 
 /// Writes a database.
 pub struct SqlOutput<D: Database> {
     settings: TableSettings,
     store: Store<D>,
     targets: Targets<D::Target>,
+    /// The rows of the open transaction, where it may have to be given up.
+    replay: Option<Replay>,
     /// The task's only input, for claims that name none.
     input: String,
 }
@@ -37,9 +40,62 @@ impl<D: Database> SqlOutput<D> {
 
     async fn write_all(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
         self.store.begin().await?;
+        let mut written = self.writer().write(envelopes).await;
+        while let Some((stream, table)) = self.targets.waiting.take() {
+            self.widen(&stream, table).await?;
+            written = self.writer().write(envelopes).await;
+        }
+        let refused = written?;
+        if let Some(replay) = &mut self.replay {
+            replay.keep(envelopes, &refused)?;
+        }
+        for (index, error) in refused {
+            if let Some(envelope) = envelopes.get(index) {
+                envelopes.reject(&envelope, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn writer(&mut self) -> Writer<'_, D> {
         let Store { db, books, .. } = &mut self.store;
-        let (settings, targets) = (&self.settings, &mut self.targets);
-        Writer { db, books, settings, targets }.write(envelopes).await
+        Writer { db, books, settings: &self.settings, targets: &mut self.targets }
+    }
+
+    /// Widens a table that the open transaction is in the way of: the transaction is given up, the
+    /// table widened, and the rows since the last commit are written again. Nobody can take over
+    /// meanwhile without this run finding out: it holds the epoch's row again before the table changes.
+    async fn widen(&mut self, stream: &str, table: Table) -> Result<()> {
+        let Some(mut replay) = self.replay.take() else {
+            return Err(Error::permanent("rows that are to be written again were not kept"));
+        };
+        tracing::info!(table = %table.name, "taking back rows, to widen their table first");
+        self.store.restart().await?;
+        self.targets.rewind(replay.known());
+        let Store { db, books, .. } = &mut self.store;
+        self.targets.ensure(db, books, &self.settings, stream, table).await?;
+        self.targets.rewind(replay.known());
+        let played = self.play(&mut replay).await;
+        self.replay = Some(replay);
+        played
+    }
+
+    /// Writes what was kept.
+    async fn play(&mut self, replay: &mut Replay) -> Result<()> {
+        replay.rewind()?;
+        while let Some(piece) = replay.next()? {
+            match piece {
+                Piece::Schema(schema) => self.targets.announce(&schema),
+                Piece::Rows(mut rows) => {
+                    let refused = self.writer().write(&rows.envelopes()).await?;
+                    if let Some((_, error)) = refused.into_iter().next() {
+                        let what = "a row that was written is refused when it is written again";
+                        return Err(Error::transient(format!("{what}: {error}")));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -55,7 +111,10 @@ where
         config.check::<D>()?;
         let store = Store::open(config.database, &start).await?;
         let input = start.inputs.first().cloned().unwrap_or_default();
-        Ok(Self { settings: config.tables, store, targets: Targets::default(), input })
+        let settings = config.tables;
+        let may_widen = D::DDL_COMMITS && settings.evolve == Evolve::Add;
+        let replay = may_widen.then(Replay::default);
+        Ok(Self { settings, store, targets: Targets::default(), replay, input })
     }
 
     fn fingerprint(&self) -> Option<String> {
@@ -72,7 +131,7 @@ where
 
     async fn schema(&mut self, schema: &StreamSchema) -> Result<()> {
         self.targets.announce(schema);
-        Ok(())
+        self.replay.as_mut().map_or(Ok(()), |replay| replay.keep_schema(schema))
     }
 
     async fn write(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
@@ -82,7 +141,12 @@ where
 
     async fn commit(&mut self, commit: &Commit) -> Result<Option<Json>> {
         let result = self.store.commit(commit).await;
-        self.explained(result).await.map(|()| None)
+        self.explained(result).await?;
+        self.targets.hold_rows = false;
+        if let Some(replay) = &mut self.replay {
+            replay.forget(self.targets.known())?;
+        }
+        Ok(None)
     }
 
     async fn confirmed(&mut self, id: u64) -> Result<()> {

@@ -15,6 +15,8 @@ pub(crate) struct Store<D: Database> {
     pub(crate) claimed: Claimed,
     settings: D::Settings,
     claims: Claims,
+    /// Those that are durable with the open transaction.
+    unsaved_claims: Claims,
     in_transaction: bool,
     /// There may be dead letters to forget.
     holds_rejected: bool,
@@ -37,6 +39,9 @@ impl<D: Database> Store<D> {
             return Err(Error::permanent("the database could not be made"));
         };
         let books = Books::new(db.dialect(), owner);
+        if D::DDL_COMMITS {
+            books.create(&mut db).await?;
+        }
         db.begin().await?;
         books.create(&mut db).await?;
         if let Some(mark) = start.confirmed {
@@ -53,6 +58,7 @@ impl<D: Database> Store<D> {
             claimed,
             settings,
             claims: Claims::new(),
+            unsaved_claims: Claims::new(),
             in_transaction: false,
             holds_rejected: true,
         })
@@ -96,7 +102,22 @@ impl<D: Database> Store<D> {
         self.db.commit().await?;
         fail::point("after_commit");
         self.in_transaction = false;
+        self.unsaved_claims.clear();
         Ok(())
+    }
+
+    /// Gives up what is open, and opens it anew, empty.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        if self.in_transaction {
+            self.db.rollback().await?;
+            self.in_transaction = false;
+        }
+        for ((input, part), epoch) in std::mem::take(&mut self.unsaved_claims) {
+            self.db.begin().await?;
+            self.books.claim(&mut self.db, (&input, &part), epoch).await?;
+            self.db.commit().await?;
+        }
+        self.begin().await
     }
 
     fn mark(&self, id: u64) -> CommitMark {
@@ -135,7 +156,11 @@ impl<D: Database> Store<D> {
             Err(_) => self.db.rollback().await?,
         }
         let state = state?;
-        self.claims.insert((input.to_owned(), claim.part.clone()), claim.epoch);
+        let of = (input.to_owned(), claim.part.clone());
+        if !alone {
+            self.unsaved_claims.insert(of.clone(), claim.epoch);
+        }
+        self.claims.insert(of, claim.epoch);
         Ok(state)
     }
 

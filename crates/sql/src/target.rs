@@ -1,7 +1,7 @@
 //! A table that rows can be written to: made or widened, in the open transaction.
 
 use dstream_sdk::row::Columns;
-use dstream_sdk::{Error, FieldType, Result, tracing};
+use dstream_sdk::{Error, FieldType, Result, fail, tracing};
 
 use crate::bookkeeping::Books;
 use crate::collect::extra_columns;
@@ -53,14 +53,26 @@ impl<T> Target<T> {
     }
 }
 
-/// Makes the table fit `wanted`, which has the data's columns.
+/// What came of it.
+pub(crate) enum Ensured<T> {
+    /// Rows can be written.
+    Ready(Box<Target<T>>),
+    /// The table has to be widened, which the rows in the open transaction do not allow.
+    Waits(Table),
+}
+
+/// Makes the table fit `wanted`, which has the data's columns. `holds_rows`: the transaction that
+/// is open has written some.
 pub(crate) async fn ensure<D: Database>(
     db: &mut D,
     books: &Books,
     settings: &TableSettings,
-    mut wanted: Table,
-) -> Result<Target<D::Target>> {
+    wanted: Table,
+    holds_rows: bool,
+) -> Result<Ensured<D::Target>> {
     let data = wanted.columns.len();
+    let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
+    let mut wanted = wanted;
     wanted.columns.extend(extra_columns(settings));
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
@@ -76,16 +88,17 @@ pub(crate) async fn ensure<D: Database>(
     let mut changed = true;
     match plan {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
-        Plan::Create(sql) => {
-            if let Some(sql) = dialect.create_schema(&wanted.name) {
-                db.run(&sql).await.map_err(|error| error.context(sql))?;
-            }
-            run(db, &sql).await?;
-            books.note_table(db, &wanted.name).await?;
-        }
+        // Nobody has rows in a table that is not there: this never waits.
+        Plan::Create(sql) => make(db.beside().await?, books, &wanted, &sql).await?,
         Plan::Add(columns) => {
+            if let Some(asked) = asked {
+                return Ok(Ensured::Waits(asked));
+            }
+            let db = db.beside().await?;
             for (_, sql) in columns {
+                fail::point("before_ddl");
                 run(db, &sql).await?;
+                fail::point("after_ddl");
             }
         }
         Plan::Refused(columns) => return Err(refused(&wanted, &columns)),
@@ -107,7 +120,21 @@ pub(crate) async fn ensure<D: Database>(
     }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
     wanted.columns.retain(|column| !is_ignored(column));
-    finish(db, settings, wanted, written, ignored, &there).await
+    finish(db, settings, wanted, written, ignored, &there)
+        .await
+        .map(|target| Ensured::Ready(Box::new(target)))
+}
+
+/// The note first: where the two are no transaction, `destroy` finds also what a killed run made.
+async fn make<D: Database>(db: &mut D, books: &Books, table: &Table, sql: &str) -> Result<()> {
+    if let Some(sql) = db.dialect().create_schema(&table.name) {
+        db.run(&sql).await.map_err(|error| error.context(sql))?;
+    }
+    books.note_table(db, &table.name).await?;
+    fail::point("before_ddl");
+    run(db, sql).await?;
+    fail::point("after_ddl");
+    Ok(())
 }
 
 async fn finish<D: Database>(

@@ -7,8 +7,8 @@ use dstream_sdk::{Envelope, Error, Result, StreamSchema};
 
 use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
-use crate::target::{Target, ensure};
-use crate::{Column, Database, Table};
+use crate::target::{Ensured, Target, ensure};
+use crate::{Column, Database, Table, TableName};
 
 /// The column that holds a row which is no object.
 pub(crate) const WHOLE_ROW: &str = "data";
@@ -19,11 +19,28 @@ pub(crate) struct Targets<T> {
     pub(crate) list: Vec<Target<T>>,
     by_stream: HashMap<String, usize>,
     schemas: HashMap<String, StreamSchema>,
+    /// The open transaction has rows.
+    pub(crate) hold_rows: bool,
+    /// The table that cannot be widened because of them.
+    pub(crate) waiting: Option<(String, Table)>,
+}
+
+/// Which streams are known, and where their rows go.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    by_stream: HashMap<String, usize>,
+    schemas: HashMap<String, StreamSchema>,
 }
 
 impl<T> Default for Targets<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), by_stream: HashMap::new(), schemas: HashMap::new() }
+        Self {
+            list: Vec::new(),
+            by_stream: HashMap::new(),
+            schemas: HashMap::new(),
+            hold_rows: false,
+            waiting: None,
+        }
     }
 }
 
@@ -37,6 +54,17 @@ impl<T> Targets<T> {
     /// The table of a stream, where it is known.
     pub(crate) fn of(&self, stream: &str) -> Option<usize> {
         self.by_stream.get(stream).copied()
+    }
+
+    /// What is known now.
+    pub(crate) fn known(&self) -> Known {
+        Known { by_stream: self.by_stream.clone(), schemas: self.schemas.clone() }
+    }
+
+    /// Goes back to what was known.
+    pub(crate) fn rewind(&mut self, known: &Known) {
+        let Known { by_stream, schemas } = known.clone();
+        (self.by_stream, self.schemas, self.hold_rows) = (by_stream, schemas, false);
     }
 
     /// The stream's rows go to this table from here on.
@@ -57,6 +85,7 @@ impl<T> Targets<T> {
         envelope: &Envelope<'_>,
     ) -> Result<usize> {
         let name = settings.table_of(stream, db.dialect())?;
+        self.check_alone(settings, stream, &name)?;
         let schema = self.schemas.get(stream);
         let key = key(settings, stream, schema)?;
         let table = match schema {
@@ -72,8 +101,45 @@ impl<T> Targets<T> {
             // A delete may have its key alone.
             table.columns.iter_mut().for_each(|column| column.nullable = true);
         }
-        let target = ensure(db, books, settings, table).await?;
-        Ok(self.put(stream, target))
+        self.ensure(db, books, settings, stream, table).await
+    }
+
+    /// Where a database takes `Orders` and `orders` for one table, rows of two streams would mix
+    /// that nobody has put together.
+    fn check_alone(&self, settings: &TableSettings, stream: &str, name: &TableName) -> Result<()> {
+        let same = |(other, at): &(&String, &usize)| {
+            other.as_str() != stream
+                && other.to_lowercase() == stream.to_lowercase()
+                && self.list[**at].table.name == *name
+        };
+        match self.by_stream.iter().find(same) {
+            Some((other, _)) if settings.fixed_table().is_none() => {
+                let message = format!(
+                    "the streams `{other}` and `{stream}` are one table here, where names that differ in case only are the same: set `table`"
+                );
+                Err(Error::config("table", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the table fit.
+    pub(crate) async fn ensure<D: Database<Target = T>>(
+        &mut self,
+        db: &mut D,
+        books: &Books,
+        settings: &TableSettings,
+        stream: &str,
+        table: Table,
+    ) -> Result<usize> {
+        match ensure(db, books, settings, table, self.hold_rows).await? {
+            Ensured::Ready(target) => Ok(self.put(stream, *target)),
+            Ensured::Waits(table) => {
+                let message = format!("the table `{}` has to be widened first", table.name);
+                self.waiting = Some((stream.to_owned(), table));
+                Err(Error::transient(message))
+            }
+        }
     }
 
     /// The table with columns that a row has brought.
@@ -86,8 +152,7 @@ impl<T> Targets<T> {
         (at, names): (usize, &[String]),
     ) -> Result<usize> {
         let wanted = self.list[at].with(names);
-        let target = ensure(db, books, settings, wanted).await?;
-        Ok(self.put(stream, target))
+        self.ensure(db, books, settings, stream, wanted).await
     }
 }
 

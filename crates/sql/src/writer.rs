@@ -32,14 +32,15 @@ struct Seen<'a> {
 }
 
 impl<D: Database> Writer<'_, D> {
-    /// Writes all.
-    pub(crate) async fn write(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
+    /// Writes all; those that cannot be written, in order.
+    pub(crate) async fn write(&mut self, envelopes: &Envelopes<'_>) -> Result<Refused> {
         let now = format!("\"{}\"", jiff::Timestamp::now());
-        let refused = match D::LOADING {
+        let mut refused = match D::LOADING {
             Loading::InOrder => self.in_order(envelopes, &now).await?,
             Loading::Grouped => self.grouped(envelopes, &now).await?,
         };
-        reject(envelopes, refused)
+        refused.sort_by_key(|(index, _)| *index);
+        Ok(refused)
     }
 
     /// Batches of consecutive changes to one table.
@@ -91,6 +92,7 @@ impl<D: Database> Writer<'_, D> {
         if batch.is_empty() {
             return Ok(());
         }
+        self.targets.hold_rows = true;
         let target = &self.targets.list[at];
         match self.db.load(target, batch, self.settings.mode, refused).await {
             Ok(()) => Ok(()),
@@ -135,14 +137,4 @@ fn note(added: Result<Added, Failure>, index: usize, refused: &mut Refused) -> R
         }
         Err(Failure::Run(error)) => Err(error),
     }
-}
-
-fn reject(envelopes: &mut Envelopes<'_>, mut refused: Refused) -> Result<()> {
-    refused.sort_by_key(|(index, _)| *index);
-    for (index, error) in refused {
-        if let Some(envelope) = envelopes.get(index) {
-            envelopes.reject(&envelope, error)?;
-        }
-    }
-    Ok(())
 }

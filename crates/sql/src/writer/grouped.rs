@@ -69,6 +69,7 @@ impl<D: Database> Writer<'_, D> {
         if groups.iter().all(|(_, batch)| batch.is_empty()) {
             return Ok(None);
         }
+        self.targets.hold_rows = true;
         self.db.savepoint().await?;
         let mut none = Refused::new();
         for (at, batch) in groups {

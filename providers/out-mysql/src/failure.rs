@@ -1,0 +1,64 @@
+//! What an error of the server is about: a row, or all else.
+
+use dstream_mysql::mysql_async::Error;
+use dstream_sdk::ErrorKind;
+use dstream_sql::Failure;
+
+/// Classes of SQLSTATE that are about a row: data, constraints, check options, and what triggers
+/// raise.
+const ROW: [&str; 4] = ["22", "23", "44", "45"];
+
+/// The same where the server has no better class for them than "general": a row that is too large
+/// (two of them), truncated, no default, a value that does not fit its type (four), a view's check,
+/// no partition, a check.
+const ROW_CODES: [u16; 11] = [139, 1118, 1265, 1364, 1366, 1367, 1411, 1416, 1369, 1526, 3819];
+
+/// Another run has just made the same database, table or column, or changed the table: next time
+/// it is there.
+const NEXT_TIME: [u16; 5] = [1007, 1050, 1060, 1412, 1615];
+
+/// In writing rows.
+pub(crate) fn failure(error: Error) -> Failure {
+    let about_row = match &error {
+        Error::Server(server) => {
+            ROW_CODES.contains(&server.code)
+                || ROW.iter().any(|class| server.state.starts_with(class))
+        }
+        _ => false,
+    };
+    let error = fatal(error);
+    if about_row { Failure::Row(error) } else { Failure::Run(error) }
+}
+
+/// Anywhere else.
+pub(crate) fn fatal(error: Error) -> dstream_sdk::Error {
+    let next_time = matches!(&error, Error::Server(server) if NEXT_TIME.contains(&server.code));
+    let ours = dstream_mysql::error(error);
+    if next_time { dstream_sdk::Error::new(ErrorKind::Transient, ours.to_string()) } else { ours }
+}
+
+/// Whether a column would be null that cannot be.
+pub(crate) fn is_null(failure: &Failure) -> bool {
+    matches!(failure, Failure::Row(error) if error.to_string().contains("(error 1048,"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dstream_mysql::mysql_async::ServerError;
+
+    fn of(code: u16, state: &str) -> Error {
+        Error::Server(ServerError { code, message: "no".into(), state: state.into() })
+    }
+
+    #[test]
+    fn what_is_about_a_row_is_told_from_what_ends_the_run() {
+        for (code, state) in [(1062, "23000"), (1406, "22001"), (1366, "HY000"), (1644, "45000")] {
+            assert!(matches!(failure(of(code, state)), Failure::Row(_)), "{code}");
+        }
+        for (code, state) in [(1142, "42000"), (1213, "40001"), (1146, "42S02")] {
+            assert!(matches!(failure(of(code, state)), Failure::Run(_)), "{code}");
+        }
+        assert_eq!(fatal(of(1060, "42S21")).kind(), ErrorKind::Transient);
+    }
+}

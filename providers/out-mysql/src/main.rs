@@ -1,0 +1,20 @@
+//! Writes MySQL and MariaDB tables, each row exactly once.
+
+mod catalog;
+mod config;
+mod database;
+mod dialect;
+mod failure;
+mod literal;
+mod merge;
+mod session;
+mod types;
+
+fn main() -> std::process::ExitCode {
+    dstream_sdk::output::<dstream_sql::SqlOutput<database::MySql>>(dstream_sdk::about!(
+        "Writes MySQL and MariaDB tables, each row exactly once."
+    ))
+    .with_check()
+    .with_infrastructure()
+    .main()
+}

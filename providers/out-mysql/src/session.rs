@@ -1,0 +1,147 @@
+//! The connection: what the session is told, and how an open transaction is kept alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dstream_mysql::mysql_async::prelude::Queryable;
+use dstream_mysql::mysql_async::{Conn, Error, Params, Row, Value};
+use dstream_sdk::{Result, TimeSpan};
+use dstream_sql::{Access, Param, Reply};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::config::Settings;
+use crate::failure::fatal;
+
+/// How many times the server hears of an idle transaction before it would end it.
+const PINGS: u32 = 4;
+
+/// One connection.
+pub(crate) struct Session {
+    conn: Arc<Mutex<Conn>>,
+}
+
+impl Session {
+    pub(crate) async fn open(settings: &Settings, access: Access) -> Result<Self> {
+        let mut conn = dstream_mysql::connect(&settings.connection).await?;
+        for sql in prelude(settings, access) {
+            conn.query_drop(sql).await.map_err(fatal)?;
+        }
+        let logs_statements: Option<bool> =
+            conn.query_first(LOGS_STATEMENTS).await.map_err(fatal)?;
+        if logs_statements != Some(true) {
+            conn.query_drop(READ_COMMITTED).await.map_err(fatal)?;
+        }
+        for sql in WHERE_ALLOWED {
+            // Not everybody may, and not every server has it.
+            if let Err(error) = conn.query_drop(sql).await
+                && !matches!(error, Error::Server(_))
+            {
+                return Err(fatal(error));
+            }
+        }
+        let conn = Arc::new(Mutex::new(conn));
+        if access == Access::Run {
+            keep_alive(&conn, settings.takeover_timeout.0 / PINGS);
+        }
+        Ok(Self { conn })
+    }
+
+    pub(crate) async fn conn(&self) -> MutexGuard<'_, Conn> {
+        self.conn.lock().await
+    }
+
+    /// Statements without an answer; how many rows the last of them found.
+    pub(crate) async fn run(&self, sql: &[u8]) -> Result<u64, Error> {
+        let mut conn = self.conn().await;
+        conn.query_drop(sql).await?;
+        Ok(conn.affected_rows())
+    }
+
+    /// Prepared once a session; how many rows it concerned.
+    pub(crate) async fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
+        let mut conn = self.conn().await;
+        conn.exec_drop(sql, values(params)).await.map_err(fatal)?;
+        Ok(conn.affected_rows())
+    }
+
+    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>, Error> {
+        let rows: Vec<Row> = self.conn().await.exec(sql, values(params)).await?;
+        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
+    }
+}
+
+/// What a run asks for where it can be had: a table of many texts is made though a row that fills
+/// all of them would not fit, and a TIMESTAMP that is told nothing is null.
+const WHERE_ALLOWED: [&str; 2] =
+    ["SET SESSION innodb_strict_mode = 0", "SET SESSION explicit_defaults_for_timestamp = 1"];
+
+/// Less is locked under READ COMMITTED, which a binary log of statements does not allow.
+const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+const LOGS_STATEMENTS: &str = "SELECT @@log_bin AND @@binlog_format = 'STATEMENT'";
+
+/// What every session is told first. A zero is a zero also in an AUTO_INCREMENT column. Whoever
+/// leaves a transaction open and is not heard of is ended by the server.
+fn prelude(settings: &Settings, access: Access) -> Vec<String> {
+    if access == Access::Look {
+        return vec!["SET SESSION TRANSACTION READ ONLY".into()];
+    }
+    let seconds = |span: TimeSpan| span.as_millis().div_ceil(1000);
+    let mut all = vec![
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', \
+         autocommit = 1, foreign_key_checks = 1, unique_checks = 1"
+            .to_owned(),
+    ];
+    if access == Access::Run {
+        let limit = seconds(settings.takeover_timeout);
+        all.push(format!(
+            "SET SESSION wait_timeout = {limit}, net_read_timeout = {limit}, net_write_timeout = {limit}"
+        ));
+    }
+    if let Some(limit) = settings.lock_timeout.map(seconds) {
+        all.push(format!(
+            "SET SESSION innodb_lock_wait_timeout = {limit}, lock_wait_timeout = {limit}"
+        ));
+    }
+    all
+}
+
+/// A connection that waits for rows is kept from the server's time-out, for as long as this process
+/// runs: one that is stopped or cut off is ended, so that it does not hold up its successor.
+fn keep_alive(conn: &Arc<Mutex<Conn>>, every: Duration) {
+    let conn = Arc::downgrade(conn);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            let Some(conn) = conn.upgrade() else { return };
+            // Who holds it is talking to the server; and a connection that is lost is noticed by
+            // the next statement of the run itself.
+            if let Ok(mut conn) = conn.try_lock()
+                && conn.ping().await.is_err()
+            {
+                return;
+            }
+        }
+    });
+}
+
+fn values(params: &[Param<'_>]) -> Params {
+    let value = |param: &Param<'_>| match param {
+        Param::Text(text) => Value::from(*text),
+        Param::Int(number) => Value::from(*number),
+    };
+    match params {
+        [] => Params::Empty,
+        params => Params::Positional(params.iter().map(value).collect()),
+    }
+}
+
+/// An answer as text. Ours are numbers and texts.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::UInt(number) => Some(number.to_string()),
+        other => Some(other.as_sql(true)),
+    }
+}
