@@ -24,7 +24,7 @@ impl fmt::Display for SqlError {
 impl std::error::Error for SqlError {}
 
 /// What became of a statement.
-pub type Result<T> = std::result::Result<T, SqlError>;
+pub(crate) type Result<T> = std::result::Result<T, SqlError>;
 
 /// The number of the error that says: the simulator does not know this.
 pub const UNKNOWN_TO_SIMULATOR: i32 = 50_999;

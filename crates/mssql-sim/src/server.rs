@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::control::{Clock, Counters, Faults};
 use crate::error::{Result, SqlError};
 use crate::options::Options;
-use crate::store::{Database, Locks, State};
+use crate::store::{Database, Locks};
 use crate::tds::{self, Certificate};
 
 /// All of it. One lock guards the databases; it is held for moments only.
@@ -98,11 +98,6 @@ impl Server {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The present version of a database.
-    pub(crate) fn state(&self, database: &str) -> Result<Arc<State>> {
-        self.world().database(database).map(|db| db.state.clone())
     }
 
     /// A number for a session or a transaction.

@@ -163,7 +163,7 @@ fn update_mask(changed: &[bool]) -> Vec<u8> {
 /// An UPDATE of unique keys, as the log has it. Rows whose unique key changes are deleted and
 /// inserted; where several rows are updated and one takes the key that another gives up, the two
 /// collapse into an update of that key ("split, sort, collapse").
-/// <https://learn.microsoft.com/en-us/troubleshoot/sql/database-engine/replication/update-statements-replicated-delete-insert>
+/// <https://learn.microsoft.com/en-us/troubleshoot/sql/database-engine/replication/update-statements-replicated-as-delete-insert>
 pub(crate) fn record_deferred(rows: &[Updated]) -> Vec<Logged> {
     let moved = || rows.iter().filter(|row| row.old_key != row.new_key);
     let given_up: HashMap<&[u8], &Row> = moved().map(|row| (&*row.old_key, &row.before)).collect();

@@ -142,7 +142,7 @@ impl Session {
             Kind::Try(body, handler) => return self.try_catch(body, handler),
             Kind::Break => return Ok(Flow::Break),
             Kind::Continue => return Ok(Flow::Continue),
-            Kind::Return(_) => return Ok(Flow::Return),
+            Kind::Return => return Ok(Flow::Return),
             Kind::Throw(arguments) => return Err(self.throw(arguments)?.into()),
             Kind::Raise(arguments) => self.raise(arguments)?,
             Kind::Print(expr) => {
@@ -168,7 +168,7 @@ impl Session {
                 self.core.variables.replace(outer);
                 done?;
             }
-            Kind::Begin(_) => self.begin(),
+            Kind::Begin => self.begin(),
             Kind::Commit => self.commit()?,
             Kind::Rollback(name) => self.rollback(name.as_deref())?,
             Kind::Save(name) => self.save(name)?,

@@ -74,7 +74,7 @@ impl Session {
             given.push((argument.name.clone(), ty, value));
         }
         let status = if name.procedure() == "sp_executesql" {
-            self.executesql_text(given, arguments)?
+            self.executesql_text(&given)?
         } else {
             self.procedure(name, given)?
         };
@@ -101,9 +101,9 @@ impl Session {
     }
 
     /// `EXEC sp_executesql N'…', N'@x int', @x = 1`
-    fn executesql_text(&mut self, given: Vec<Given>, arguments: &[Argument]) -> std::result::Result<i32, Halt> {
+    fn executesql_text(&mut self, given: &[Given]) -> std::result::Result<i32, Halt> {
         let text = |i: usize| given.get(i).map(|(_, ty, v)| to_text(v, *ty, 0)).unwrap_or_default();
-        let values = given.iter().zip(arguments).skip(2).map(|((name, ty, value), _)| Parameter {
+        let values = given.iter().skip(2).map(|(name, ty, value)| Parameter {
             name: name.clone().unwrap_or_default(),
             output: false,
             column: Column { ty: *ty, nullable: true },

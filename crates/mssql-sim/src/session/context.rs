@@ -62,11 +62,6 @@ impl Session {
 }
 
 impl Context {
-    /// A context outside of any transaction.
-    pub(crate) fn fresh(core: Rc<Core>) -> Self {
-        Self { core, states: RefCell::default(), data: HashMap::new(), catalogs: HashMap::new() }
-    }
-
     fn state_of(&self, database: &str) -> Result<(i32, Arc<State>)> {
         let (id, current) = {
             let mut world = self.core.server.world();

@@ -81,10 +81,6 @@ impl Session {
         self.transaction.as_mut()
     }
 
-    pub(crate) fn isolated_as_snapshot(&self) -> bool {
-        self.isolation == Isolation::Snapshot
-    }
-
     /// Drops the session's temporary tables.
     pub(super) fn drop_temporary(&mut self) {
         let suffix = format!("\u{1}{}", self.core.spid);

@@ -140,7 +140,7 @@ pub(crate) enum From {
     /// No FROM: one row without columns.
     One,
     Scan(Box<Scan>),
-    Rows { width: usize, rows: Rc<Vec<Vec<Value>>> },
+    Rows(Rc<Vec<Vec<Value>>>),
     Query(Box<Plan>),
     Generate { start: Typed, stop: Typed, step: Option<Typed> },
     Split { text: Typed, by: Typed },

@@ -181,7 +181,7 @@ pub(crate) fn from_each(ctx: &Context, env: Option<&Env<'_>>, from: &From, take:
     match from {
         From::One => take(RowRef::None).map(drop),
         From::Scan(scan) => scan.each(ctx, env, take),
-        From::Rows { rows, .. } => each_of(rows, take),
+        From::Rows(rows) => each_of(rows, take),
         From::Query(plan) => run_plan(ctx, env, plan, take),
         From::Generate { start, stop, step } => {
             let outer = env.copied().unwrap_or(Env::EMPTY);

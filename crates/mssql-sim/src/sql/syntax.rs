@@ -82,7 +82,6 @@ pub(crate) enum Target {
 #[derive(Debug, Clone)]
 pub(crate) struct Insert {
     pub table: Name,
-    pub hints: Vec<String>,
     pub columns: Vec<String>,
     pub output: Vec<SelectItem>,
     pub source: InsertSource,
@@ -98,7 +97,6 @@ pub(crate) enum InsertSource {
 #[derive(Debug, Clone)]
 pub(crate) struct Update {
     pub table: Name,
-    pub hints: Vec<String>,
     pub top: Option<Expr>,
     pub set: Vec<(Target, Expr)>,
     pub output: Vec<SelectItem>,
@@ -109,7 +107,6 @@ pub(crate) struct Update {
 #[derive(Debug, Clone)]
 pub(crate) struct Delete {
     pub table: Name,
-    pub hints: Vec<String>,
     pub top: Option<Expr>,
     pub output: Vec<SelectItem>,
     pub from: Vec<TableWithJoins>,
@@ -150,7 +147,6 @@ pub(crate) enum Alter {
 pub(crate) struct Argument {
     pub name: Option<String>,
     pub value: Expr,
-    pub output: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -180,11 +176,11 @@ pub(crate) enum Kind {
     Try(Vec<Statement>, Vec<Statement>),
     Break,
     Continue,
-    Return(Option<Expr>),
+    Return,
     Print(Expr),
     Raise(Vec<Expr>),
     Throw(Vec<Expr>),
-    Begin(Option<String>),
+    Begin,
     Commit,
     Rollback(Option<String>),
     Save(String),
@@ -218,11 +214,6 @@ pub(crate) fn from_parser(error: ParserError) -> SqlError {
 pub(crate) fn read_batch(text: &str) -> Result<Vec<Statement>> {
     let mut reader = Reader::new(text)?;
     reader.list(|_| false)
-}
-
-/// An expression on its own.
-pub(crate) fn read_expr(text: &str) -> Result<Expr> {
-    Reader::new(text)?.expr()
 }
 
 impl Reader<'_> {

@@ -11,8 +11,6 @@ pub(crate) struct Login {
     pub application: String,
     pub host: String,
     pub packet_size: u32,
-    /// ApplicationIntent=ReadOnly.
-    pub read_only: bool,
     /// An Entra token instead of a password.
     pub token: Option<String>,
 }
@@ -27,7 +25,6 @@ impl Login {
             field(body, 44)?.iter().map(|byte| (byte ^ 0xA5).rotate_left(4)).collect();
         Some(Self {
             packet_size: u32::from_le_bytes(body.get(8..12)?.try_into().ok()?),
-            read_only: body.get(26)? & 0x20 != 0,
             host: text(36)?,
             user: text(40)?,
             password: utf16(&password),

@@ -32,10 +32,6 @@ pub(crate) struct Flags;
 
 impl Flags {
     pub(crate) const NULLABLE: u16 = 0x01;
-    pub(crate) const CASE_SENSITIVE: u16 = 0x02;
-    pub(crate) const UPDATEABLE: u16 = 0x08;
-    pub(crate) const IDENTITY: u16 = 0x10;
-    pub(crate) const COMPUTED: u16 = 0x20;
 }
 
 const PIECE: usize = 32 * 1024;

@@ -11,7 +11,7 @@ use crate::sql::plan::{ChangesCall, Ex, From, Join, JoinKind, Scan, Seek, Typed}
 use crate::sql::syntax::Name;
 use crate::sql::views;
 use crate::tds::{Flags, Named};
-use crate::value::{Column, Len, SqlType as T, Value};
+use crate::value::{Column, Len, SqlType as T};
 
 impl Binder<'_> {
     /// The source of a query, and what its columns are called.
@@ -145,7 +145,7 @@ impl Binder<'_> {
             return Ok((From::Scan(Box::new(scan)), columns));
         }
         if let Some((columns, rows)) = views::find(self.ctx, name)? {
-            return Ok((From::Rows { width: columns.len(), rows: Rc::new(rows) }, columns));
+            return Ok((From::Rows(Rc::new(rows)), columns));
         }
         Err(SqlError::no_object(name))
     }
@@ -317,10 +317,6 @@ impl Typed {
             }
         });
         fixed
-    }
-
-    pub(crate) fn null() -> Self {
-        Self::constant(Value::Null, T::Int)
     }
 }
 

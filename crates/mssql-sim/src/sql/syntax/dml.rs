@@ -7,15 +7,14 @@ use super::{Delete, Insert, InsertSource, Kind, Reader, Target, Update, from_par
 use crate::error::{Result, SqlError};
 
 impl Reader<'_> {
-    /// `WITH (UPDLOCK, HOLDLOCK)`, in capitals.
-    pub(super) fn hints(&mut self) -> Result<Vec<String>> {
-        let mut hints = Vec::new();
+    /// `WITH (UPDLOCK, HOLDLOCK)` of the table that is written to: it is locked in any case.
+    pub(super) fn hints(&mut self) -> Result<()> {
         if !self.word("WITH") {
-            return Ok(hints);
+            return Ok(());
         }
         self.need(&Token::LParen)?;
         loop {
-            hints.push(self.ident()?.to_ascii_uppercase());
+            self.ident()?;
             if self.parser.peek_token_ref().token == Token::LParen {
                 self.skip_parens()?;
             }
@@ -23,8 +22,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        self.need(&Token::RParen)?;
-        Ok(hints)
+        self.need(&Token::RParen)
     }
 
     fn top(&mut self) -> Result<Option<Expr>> {
@@ -70,7 +68,7 @@ impl Reader<'_> {
         }
         self.word("INTO");
         let table = self.name()?;
-        let hints = self.hints()?;
+        self.hints()?;
         let next = &self.parser.peek_nth_token_ref(1).token;
         let is_query = matches!(next, Token::Word(w) if w.value.eq_ignore_ascii_case("select"));
         let columns = match self.parser.peek_token_ref().token {
@@ -85,14 +83,14 @@ impl Reader<'_> {
         } else {
             InsertSource::Query(self.query()?)
         };
-        Ok(Kind::Insert(Box::new(Insert { table, hints, columns, output, source })))
+        Ok(Kind::Insert(Box::new(Insert { table, columns, output, source })))
     }
 
     pub(super) fn update(&mut self) -> Result<Kind> {
         self.expect("UPDATE")?;
         let top = self.top()?;
         let table = self.name()?;
-        let hints = self.hints()?;
+        self.hints()?;
         self.expect("SET")?;
         let mut set = vec![self.assignment()?];
         while self.take(&Token::Comma) {
@@ -101,7 +99,7 @@ impl Reader<'_> {
         let output = self.output()?;
         let from = self.tables()?;
         let filter = self.filter()?;
-        Ok(Kind::Update(Box::new(Update { table, hints, top, set, output, from, filter })))
+        Ok(Kind::Update(Box::new(Update { table, top, set, output, from, filter })))
     }
 
     fn assignment(&mut self) -> Result<(Target, Expr)> {
@@ -136,11 +134,11 @@ impl Reader<'_> {
         let top = self.top()?;
         self.word("FROM");
         let table = self.name()?;
-        let hints = self.hints()?;
+        self.hints()?;
         let output = self.output()?;
         let from = self.tables()?;
         let filter = self.filter()?;
-        Ok(Kind::Delete(Box::new(Delete { table, hints, top, output, from, filter })))
+        Ok(Kind::Delete(Box::new(Delete { table, top, output, from, filter })))
     }
 
     /// `INSERT BULK t ([a] int, …) WITH (…)`, as drivers send it before the rows.

@@ -36,7 +36,8 @@ impl Reader<'_> {
             ("BEGIN", "TRAN" | "TRANSACTION") => {
                 self.parser.next_token();
                 self.parser.next_token();
-                Ok(Kind::Begin(self.transaction_name()?))
+                self.transaction_name()?;
+                Ok(Kind::Begin)
             }
             ("BEGIN", _) => {
                 self.word("BEGIN");
@@ -87,7 +88,10 @@ impl Reader<'_> {
             ("RETURN", _) => {
                 self.word("RETURN");
                 let ended = matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF) || self.peek_word(0) == "END";
-                Ok(Kind::Return(if ended { None } else { Some(self.expr()?) }))
+                if !ended {
+                    self.expr()?;
+                }
+                Ok(Kind::Return)
             }
             ("BREAK", _) => {
                 self.word("BREAK");
@@ -248,8 +252,10 @@ impl Reader<'_> {
                 None
             };
             let value = self.argument_value()?;
-            let output = self.word("OUTPUT") || self.word("OUT");
-            arguments.push(Argument { name, value, output });
+            if self.word("OUTPUT") || self.word("OUT") {
+                return Err(SqlError::unknown("OUTPUT arguments of EXEC"));
+            }
+            arguments.push(Argument { name, value });
             if !self.take(&Token::Comma) {
                 break;
             }
