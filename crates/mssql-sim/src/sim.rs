@@ -31,7 +31,14 @@ impl MssqlSim {
     pub fn start(options: Options) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let server = Server::new(options)?;
-        let (listener, address) = runtime.block_on(Server::bind(server.options.address))?;
+        // No `block_on`: the caller may itself be in a runtime.
+        let listener = std::net::TcpListener::bind(server.options.address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = {
+            let _within = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
         runtime.spawn(server.clone().accept(listener));
         Ok(Self { server, address, runtime: Some(runtime) })
     }

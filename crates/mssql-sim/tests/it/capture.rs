@@ -20,7 +20,7 @@ fn insert_update_and_delete_become_their_operations() {
 #[test]
 fn a_transaction_has_one_lsn_and_a_rollback_none() {
     let sim = with_cdc(TABLE, &["t"]);
-    sim.execute("BEGIN TRAN; INSERT dbo.t (id) VALUES (1), (2); UPDATE dbo.t SET name = N'x'; COMMIT; BEGIN TRAN; DELETE dbo.t; ROLLBACK").unwrap();
+    sim.execute("BEGIN TRAN; INSERT dbo.t (id, u) VALUES (1, 1), (2, 2); UPDATE dbo.t SET name = N'x'; COMMIT; BEGIN TRAN; DELETE dbo.t; ROLLBACK").unwrap();
     assert_eq!(texts(&sim, "SELECT COUNT(*), COUNT(DISTINCT __$start_lsn), COUNT(DISTINCT __$seqval) FROM cdc.dbo_t_CT"), [["6", "1", "4"]]);
     assert_eq!(texts(&sim, "SELECT COUNT(*) FROM cdc.dbo_t_CT WHERE __$seqval < __$start_lsn"), [["6"]]);
 }
@@ -65,8 +65,8 @@ async fn the_function_checks_its_range_with_error_313() {
 #[test]
 fn two_instances_are_the_most_and_the_second_has_the_new_columns() {
     let sim = with_cdc(TABLE, &["t"]);
-    sim.execute("INSERT dbo.t (id) VALUES (1); ALTER TABLE dbo.t ADD extra int NULL; INSERT dbo.t (id, extra) VALUES (2, 22)").unwrap();
-    sim.execute("EXEC sys.sp_cdc_enable_table 'dbo', 't', @capture_instance = 'second', @role_name = NULL; INSERT dbo.t (id, extra) VALUES (3, 33)").unwrap();
+    sim.execute("INSERT dbo.t (id, u) VALUES (1, 1); ALTER TABLE dbo.t ADD extra int NULL; INSERT dbo.t (id, u, extra) VALUES (2, 2, 22)").unwrap();
+    sim.execute("EXEC sys.sp_cdc_enable_table 'dbo', 't', @capture_instance = 'second', @role_name = NULL; INSERT dbo.t (id, u, extra) VALUES (3, 3, 33)").unwrap();
     assert_eq!(sim.execute("EXEC sys.sp_cdc_enable_table 'dbo', 't', @capture_instance = 'third', @role_name = NULL").unwrap_err().number, 22_962);
     assert_eq!(texts(&sim, "SELECT id FROM cdc.dbo_t_CT"), [["1"], ["2"], ["3"]]);
     assert_eq!(texts(&sim, "SELECT id, extra FROM cdc.second_CT"), [["3", "33"]]);
