@@ -13,7 +13,9 @@ use rpds::VectorSync;
 
 pub(crate) use capture::{Updated, capture, idle_row, record_deferred};
 pub(crate) use cleanup::clean_up;
-pub(crate) use enable::{disable_db, disable_table, drop_instances_of, enable_db, enable_table, EnableTable};
+pub(crate) use enable::{
+    EnableTable, disable_db, disable_table, drop_instances_of, enable_db, enable_table,
+};
 pub(crate) use help::{ddl_history, help_change_data_capture};
 pub(crate) use range::{bad_range, check_range, is_before_image};
 
@@ -90,7 +92,11 @@ impl Cdc {
         let (mut low, mut high) = (0, self.mapping.len());
         while low < high {
             let middle = (low + high) / 2;
-            if self.mapping.get(middle).is_some_and(|m| m.lsn < lsn) { low = middle + 1 } else { high = middle }
+            if self.mapping.get(middle).is_some_and(|m| m.lsn < lsn) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         self.mapping.get(low)
     }
@@ -99,5 +105,7 @@ impl Cdc {
 /// `fn_cdc_get_all_changes_dbo_t` belongs to `dbo_t`.
 pub(crate) fn instance_of_function(name: &str) -> Option<&str> {
     const PREFIX: &str = "fn_cdc_get_all_changes_";
-    name.get(..PREFIX.len()).filter(|head| head.eq_ignore_ascii_case(PREFIX)).map(|_| &name[PREFIX.len()..])
+    name.get(..PREFIX.len())
+        .filter(|head| head.eq_ignore_ascii_case(PREFIX))
+        .map(|_| &name[PREFIX.len()..])
 }

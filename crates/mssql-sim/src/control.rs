@@ -17,7 +17,9 @@ pub(crate) struct Clock {
 impl Clock {
     /// It never stands still, so that the order of commits can be seen.
     pub(crate) fn now(&self) -> Clock7 {
-        let real = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64);
+        let real = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |d| d.as_nanos() as i64);
         let now = real + self.moved_nanos.load(Ordering::Relaxed);
         Clock7::from_unix_nanos(i128::from(self.last.fetch_max(now, Ordering::Relaxed).max(now)))
     }

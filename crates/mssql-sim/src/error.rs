@@ -17,7 +17,11 @@ pub struct SqlError {
 
 impl fmt::Display for SqlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Msg {}, Level {}, State {}: {}", self.number, self.class, self.state, self.message)
+        write!(
+            f,
+            "Msg {}, Level {}, State {}: {}",
+            self.number, self.class, self.state, self.message
+        )
     }
 }
 
@@ -69,7 +73,10 @@ impl SqlError {
     }
 
     pub(crate) fn overflow(ty: impl fmt::Display) -> Self {
-        Self::new(8115, format!("Arithmetic overflow error converting expression to data type {ty}."))
+        Self::new(
+            8115,
+            format!("Arithmetic overflow error converting expression to data type {ty}."),
+        )
     }
 
     /// The request was cancelled by the client; not an error that is sent.

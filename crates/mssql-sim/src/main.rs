@@ -9,7 +9,9 @@ use dstream_mssql_sim::{MssqlSim, Options};
 fn main() -> std::io::Result<()> {
     let mut options = Options::default();
     if let Some(port) = std::env::args().nth(1) {
-        let port = port.parse().map_err(|_| std::io::Error::other(format!("`{port}` is no port: a number from 0 to 65535")))?;
+        let port = port.parse().map_err(|_| {
+            std::io::Error::other(format!("`{port}` is no port: a number from 0 to 65535"))
+        })?;
         options.address = SocketAddr::from(([127, 0, 0, 1], port));
     }
     let sim = MssqlSim::start(options)?;

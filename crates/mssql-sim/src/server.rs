@@ -56,7 +56,10 @@ impl World {
 
     pub(crate) fn create_database(&mut self, name: &str, now: crate::value::Clock7) -> Result<()> {
         if self.databases.contains_key(&name.to_lowercase()) {
-            return Err(SqlError::new(1801, format!("Database '{name}' already exists. Choose a different database name.")));
+            return Err(SqlError::new(
+                1801,
+                format!("Database '{name}' already exists. Choose a different database name."),
+            ));
         }
         self.next_database += 1;
         let database = Database::new(self.next_database, name, now);
@@ -66,7 +69,10 @@ impl World {
 }
 
 fn no_database(name: &str) -> SqlError {
-    SqlError::new(911, format!("Database '{name}' does not exist. Make sure that the name is entered correctly."))
+    SqlError::new(
+        911,
+        format!("Database '{name}' does not exist. Make sure that the name is entered correctly."),
+    )
 }
 
 impl Server {
@@ -74,12 +80,18 @@ impl Server {
         let clock = Clock::default();
         let mut world = World {
             databases: BTreeMap::new(),
-            logins: options.logins().into_iter().map(|(user, password)| (user.to_lowercase(), password)).collect(),
+            logins: options
+                .logins()
+                .into_iter()
+                .map(|(user, password)| (user.to_lowercase(), password))
+                .collect(),
             next_object: 1_000_000_000,
             next_database: 0,
             row_version: 2000,
         };
-        for name in ["master", "tempdb", "model", "msdb"].into_iter().chain(options.database_names()) {
+        for name in
+            ["master", "tempdb", "model", "msdb"].into_iter().chain(options.database_names())
+        {
             world.create_database(name, clock.now()).map_err(io::Error::other)?;
         }
         Ok(Arc::new(Self {

@@ -117,7 +117,10 @@ impl Session {
 
     /// A session of `sa` whose results go nowhere but into `capture`.
     pub(crate) fn internal(server: Arc<Server>, database: &str) -> Self {
-        Self::new(Core::new(server, "sa".into(), database.into(), "control".into()), Tokens::nowhere())
+        Self::new(
+            Core::new(server, "sa".into(), database.into(), "control".into()),
+            Tokens::nowhere(),
+        )
     }
 
     /// Executes and collects rows: the control surface's way.
@@ -134,14 +137,23 @@ impl Session {
         self.tokens.buffer.clear();
         match (done, reported) {
             (Err(Halt::Raised(error)), _) | (_, Some(error)) => Err(error),
-            (Err(_), None) => Err(SqlError::new(596, "Cannot continue the execution because the session is in the kill state.").class(21)),
+            (Err(_), None) => Err(SqlError::new(
+                596,
+                "Cannot continue the execution because the session is in the kill state.",
+            )
+            .class(21)),
             (Ok(()), None) => Ok(rows),
         }
     }
 }
 
 impl Core {
-    pub(crate) fn new(server: Arc<Server>, login: String, database: String, application: String) -> Self {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        login: String,
+        database: String,
+        application: String,
+    ) -> Self {
         Self {
             spid: server.next(),
             server,

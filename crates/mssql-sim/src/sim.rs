@@ -29,7 +29,8 @@ impl MssqlSim {
     /// # Errors
     /// The address cannot be bound, or no certificate be made.
     pub fn start(options: Options) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let server = Server::new(options)?;
         // No `block_on`: the caller may itself be in a runtime.
         let listener = std::net::TcpListener::bind(server.options.address)?;
@@ -58,7 +59,10 @@ impl MssqlSim {
         let options = &self.server.options;
         format!(
             "Server=tcp:{},{};User ID=sa;Password={};Database={};TrustServerCertificate=true",
-            self.address.ip(), self.port(), options.sa_password, options.database
+            self.address.ip(),
+            self.port(),
+            options.sa_password,
+            options.database
         )
     }
 
@@ -83,7 +87,17 @@ impl MssqlSim {
         let server = self.server.clone();
         let mut session = Session::internal(server, &self.server.options.database);
         let rows = session.collect(sql)?;
-        let shown = |(ty, value): &(_, crate::value::Value)| if value.is_null() { "NULL".into() } else { to_text(value, *ty, if matches!(value, crate::value::Value::Bytes(_)) { 1 } else { 0 }) };
+        let shown = |(ty, value): &(_, crate::value::Value)| {
+            if value.is_null() {
+                "NULL".into()
+            } else {
+                to_text(
+                    value,
+                    *ty,
+                    if matches!(value, crate::value::Value::Bytes(_)) { 1 } else { 0 },
+                )
+            }
+        };
         Ok(rows.iter().map(|row| row.iter().map(shown).collect()).collect())
     }
 

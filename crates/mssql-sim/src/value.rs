@@ -15,7 +15,10 @@ pub(crate) use key::{compare, key_of, push_key};
 pub(crate) use parse::parse_moment;
 pub(crate) use text::{decimal_text, to_text};
 pub(crate) use types::{Len, SqlType, common_type, digits};
-pub(crate) use wire::{Column, Encoded, Flags7, read_typed, read_type_info, read_value, skip_value, utf16_text, write_type_info, write_value};
+pub(crate) use wire::{
+    Column, Encoded, Flags7, read_type_info, read_typed, read_value, skip_value, utf16_text,
+    write_type_info, write_value,
+};
 
 /// A value. Its type stands elsewhere, beside it.
 #[derive(Debug, Clone, PartialEq)]

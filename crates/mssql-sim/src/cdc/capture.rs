@@ -1,7 +1,6 @@
 //! The capture agent: it reads the log and writes the change tables.
 //! <https://learn.microsoft.com/en-us/sql/relational-databases/system-tables/cdc-capture-instance-ct-transact-sql>
 
-
 use std::collections::{HashMap, HashSet};
 
 use super::{DdlEntry, Instance, Mapping};
@@ -23,25 +22,49 @@ pub(crate) fn capture(database: &mut Database, most: usize, max_is_null: bool) -
             LogItem::Transaction { commit, begin, end, id, changes } => {
                 let mut captured = false;
                 for change in &changes {
-                    for instance in state.cdc.instances.iter_mut().filter(|i| i.source.id == change.table.id && i.made_at < commit) {
+                    for instance in state
+                        .cdc
+                        .instances
+                        .iter_mut()
+                        .filter(|i| i.source.id == change.table.id && i.made_at < commit)
+                    {
                         write_change(instance, commit, change, max_is_null);
                         captured = true;
                     }
                 }
                 if captured {
-                    state.cdc.mapping.push_back_mut(Mapping { lsn: commit, begin, end, transaction: id });
+                    state.cdc.mapping.push_back_mut(Mapping {
+                        lsn: commit,
+                        begin,
+                        end,
+                        transaction: id,
+                    });
                 }
                 done += 1;
             }
             LogItem::Enabled { instance, lsn } => {
-                if let Some(instance) = state.cdc.instances.iter_mut().find(|i| i.name == instance) {
+                if let Some(instance) = state.cdc.instances.iter_mut().find(|i| i.name == instance)
+                {
                     instance.start_lsn = Some(lsn);
                 }
             }
             LogItem::Ddl { table, command, lsn, at, column_changed } => {
-                let tracking: Vec<(i32, i32)> = state.cdc.instances.iter().filter(|i| i.source.id == table).map(|i| (i.source.id, i.table.id)).collect();
+                let tracking: Vec<(i32, i32)> = state
+                    .cdc
+                    .instances
+                    .iter()
+                    .filter(|i| i.source.id == table)
+                    .map(|i| (i.source.id, i.table.id))
+                    .collect();
                 for (source, object) in tracking {
-                    state.cdc.ddl.push(DdlEntry { source, object, column_update: column_changed, command: command.clone(), lsn, at });
+                    state.cdc.ddl.push(DdlEntry {
+                        source,
+                        object,
+                        column_update: column_changed,
+                        command: command.clone(),
+                        lsn,
+                        at,
+                    });
                 }
             }
         }
@@ -56,7 +79,12 @@ pub(crate) fn idle_row(database: &mut Database, at: Clock7) {
         return;
     }
     let lsn = database.lsns.commit();
-    database.state_mut().cdc.mapping.push_back_mut(Mapping { lsn, begin: at, end: at, transaction: 0 });
+    database.state_mut().cdc.mapping.push_back_mut(Mapping {
+        lsn,
+        begin: at,
+        end: at,
+        transaction: 0,
+    });
 }
 
 fn write_change(instance: &mut Instance, commit: Lsn, change: &Change, max_is_null: bool) {
@@ -88,13 +116,25 @@ fn position(change: &Change, instance: &Instance, captured: usize) -> Option<usi
 }
 
 fn changed_columns(instance: &Instance, change: &Change, before: &Row, after: &Row) -> Vec<bool> {
-    let of = |row: &Row, i: usize| Encoded { columns: &change.table.encoding, bytes: row }.slice(i).to_vec();
+    let of = |row: &Row, i: usize| {
+        Encoded { columns: &change.table.encoding, bytes: row }.slice(i).to_vec()
+    };
     (0..instance.columns.len())
-        .map(|captured| position(change, instance, captured).is_some_and(|i| of(before, i) != of(after, i)))
+        .map(|captured| {
+            position(change, instance, captured).is_some_and(|i| of(before, i) != of(after, i))
+        })
         .collect()
 }
 
-fn put(instance: &mut Instance, commit: Lsn, change: &Change, row: &Row, operation: i64, mask: &[bool], null_unchanged: bool) {
+fn put(
+    instance: &mut Instance,
+    commit: Lsn,
+    change: &Change,
+    row: &Row,
+    operation: i64,
+    mask: &[bool],
+    null_unchanged: bool,
+) {
     let mut out = Vec::with_capacity(row.len() + 64);
     let columns = instance.table.encoding.clone();
     let bytes = |lsn: Lsn| Value::Bytes(lsn.0.to_vec());
@@ -103,7 +143,8 @@ fn put(instance: &mut Instance, commit: Lsn, change: &Change, row: &Row, operati
     write_value(&mut out, columns[2], &bytes(change.seqval));
     write_value(&mut out, columns[3], &Value::Int(operation));
     write_value(&mut out, columns[4], &Value::Bytes(update_mask(mask)));
-    let places: Vec<Option<usize>> = (0..instance.columns.len()).map(|i| position(change, instance, i)).collect();
+    let places: Vec<Option<usize>> =
+        (0..instance.columns.len()).map(|i| position(change, instance, i)).collect();
     let in_order = places.iter().enumerate().all(|(i, place)| *place == Some(i));
     if in_order && !null_unchanged {
         copy_in_order(&mut out, change, row, &columns[5..]);
@@ -115,10 +156,16 @@ fn put(instance: &mut Instance, commit: Lsn, change: &Change, row: &Row, operati
             match kept {
                 // An altered column is stored in the type that the instance captures.
                 Some(place) if change.table.encoding[place].ty != target.ty => {
-                    let value = crate::value::convert(encoded.get(place), change.table.encoding[place].ty, target.ty);
+                    let value = crate::value::convert(
+                        encoded.get(place),
+                        change.table.encoding[place].ty,
+                        target.ty,
+                    );
                     write_value(&mut out, target, &value.unwrap_or(Value::Null));
                 }
-                Some(place) => copy(&mut out, change.table.encoding[place], target, encoded.slice(place)),
+                Some(place) => {
+                    copy(&mut out, change.table.encoding[place], target, encoded.slice(place))
+                }
                 None => write_value(&mut out, target, &Value::Null),
             }
         }
@@ -134,7 +181,11 @@ fn copy_in_order(out: &mut Vec<u8>, change: &Change, row: &Row, targets: &[Colum
         if source.ty == target.ty {
             copy(out, *source, *target, &row[at..at + len]);
         } else {
-            let value = crate::value::convert(crate::value::read_value(*source, &row[at..at + len]), source.ty, target.ty);
+            let value = crate::value::convert(
+                crate::value::read_value(*source, &row[at..at + len]),
+                source.ty,
+                target.ty,
+            );
             write_value(out, *target, &value.unwrap_or(Value::Null));
         }
         at += len;
@@ -167,11 +218,16 @@ fn update_mask(changed: &[bool]) -> Vec<u8> {
 pub(crate) fn record_deferred(rows: &[Updated]) -> Vec<Logged> {
     let moved = || rows.iter().filter(|row| row.old_key != row.new_key);
     let given_up: HashMap<&[u8], &Row> = moved().map(|row| (&*row.old_key, &row.before)).collect();
-    let taken: HashSet<&[u8]> = moved().map(|row| &*row.new_key).filter(|key| given_up.contains_key(key)).collect();
+    let taken: HashSet<&[u8]> =
+        moved().map(|row| &*row.new_key).filter(|key| given_up.contains_key(key)).collect();
     let mut out = Vec::new();
     for row in rows {
         if row.old_key == row.new_key {
-            out.push(Logged { before: Some(row.before.clone()), after: Some(row.after.clone()), deferred: row.unique_changed });
+            out.push(Logged {
+                before: Some(row.before.clone()),
+                after: Some(row.after.clone()),
+                deferred: row.unique_changed,
+            });
             continue;
         }
         let before = (!taken.contains(&*row.old_key)).then(|| row.before.clone());
@@ -180,7 +236,11 @@ pub(crate) fn record_deferred(rows: &[Updated]) -> Vec<Logged> {
                 if before.is_some() {
                     out.push(Logged { before, after: None, deferred: true });
                 }
-                out.push(Logged { before: Some((*former).clone()), after: Some(row.after.clone()), deferred: false });
+                out.push(Logged {
+                    before: Some((*former).clone()),
+                    after: Some(row.after.clone()),
+                    deferred: false,
+                });
             }
             None => out.push(Logged { before, after: Some(row.after.clone()), deferred: true }),
         }
@@ -210,19 +270,34 @@ mod tests {
     use super::*;
 
     fn updated(old: &[u8], new: &[u8]) -> Updated {
-        Updated { old_key: old.into(), new_key: new.into(), before: old.into(), after: new.into(), unique_changed: false }
+        Updated {
+            old_key: old.into(),
+            new_key: new.into(),
+            before: old.into(),
+            after: new.into(),
+            unique_changed: false,
+        }
     }
 
     fn shown(rows: &[Updated]) -> Vec<(Option<u8>, Option<u8>)> {
-        record_deferred(rows).iter().map(|l| (l.before.as_ref().map(|b| b[0]), l.after.as_ref().map(|a| a[0]))).collect()
+        record_deferred(rows)
+            .iter()
+            .map(|l| (l.before.as_ref().map(|b| b[0]), l.after.as_ref().map(|a| a[0])))
+            .collect()
     }
 
     #[test]
     fn a_key_that_one_row_gives_up_and_another_takes_is_updated_in_place() {
         assert_eq!(shown(&[updated(&[1], &[2])]), [(Some(1), Some(2))]);
         // Swapped: two updates, each of its key.
-        assert_eq!(shown(&[updated(&[1], &[2]), updated(&[2], &[1])]), [(Some(2), Some(2)), (Some(1), Some(1))]);
+        assert_eq!(
+            shown(&[updated(&[1], &[2]), updated(&[2], &[1])]),
+            [(Some(2), Some(2)), (Some(1), Some(1))]
+        );
         // Shifted by one: the first key goes, the last one comes.
-        assert_eq!(shown(&[updated(&[1], &[2]), updated(&[2], &[3])]), [(Some(1), None), (Some(2), Some(2)), (None, Some(3))]);
+        assert_eq!(
+            shown(&[updated(&[1], &[2]), updated(&[2], &[3])]),
+            [(Some(1), None), (Some(2), Some(2)), (None, Some(3))]
+        );
     }
 }

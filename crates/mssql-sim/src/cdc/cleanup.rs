@@ -11,7 +11,10 @@ use crate::store::{Database, Lsn};
 pub(crate) fn clean_up(database: &mut Database, low: Lsn, only: Option<&str>) -> Result<()> {
     let known = database.state.cdc.mapping_at(low).is_some_and(|m| m.lsn == low);
     if !known {
-        return Err(SqlError::new(22_964, "LSN specified as the new low endpoint for the change table is not a start_lsn value of cdc.lsn_time_mapping."));
+        return Err(SqlError::new(
+            22_964,
+            "LSN specified as the new low endpoint for the change table is not a start_lsn value of cdc.lsn_time_mapping.",
+        ));
     }
     if only.is_some_and(|name| database.state.cdc.instance(name).is_none()) {
         return Err(SqlError::new(22_981, "Object does not exist or access is denied."));

@@ -22,14 +22,22 @@ pub(crate) struct EnableTable {
 }
 
 fn not_enabled(database: &str) -> SqlError {
-    SqlError::new(22_901, format!("The database '{database}' is not enabled for Change Data Capture. Ensure that the correct database context is set and retry the operation. To report on the databases enabled for Change Data Capture, query the is_cdc_enabled column in the sys.databases catalog view."))
+    SqlError::new(
+        22_901,
+        format!(
+            "The database '{database}' is not enabled for Change Data Capture. Ensure that the correct database context is set and retry the operation. To report on the databases enabled for Change Data Capture, query the is_cdc_enabled column in the sys.databases catalog view."
+        ),
+    )
 }
 
 pub(crate) fn enable_db(server: &Server, database: &str) -> Result<()> {
     let mut world = server.world();
     let found = world.database(database)?;
     if matches!(found.name.as_str(), "master" | "model" | "msdb" | "tempdb") {
-        return Err(SqlError::new(22_902, "Caller is not authorized to initiate the requested action. System databases cannot be enabled for Change Data Capture."));
+        return Err(SqlError::new(
+            22_902,
+            "Caller is not authorized to initiate the requested action. System databases cannot be enabled for Change Data Capture.",
+        ));
     }
     let state = found.state_mut();
     if state.cdc.enabled {
@@ -64,10 +72,23 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
     if !found.state.cdc.enabled {
         return Err(not_enabled(&found.name));
     }
-    let Some(source) = found.state.catalog.table(&arguments.schema, &arguments.name).cloned().filter(|t| !t.shipped) else {
-        return Err(SqlError::new(22_931, format!("Source table '{}.{}' does not exist in the current database. Ensure that the correct database context is set. Specify a valid schema and table name for the database.", arguments.schema, arguments.name)));
+    let Some(source) = found
+        .state
+        .catalog
+        .table(&arguments.schema, &arguments.name)
+        .cloned()
+        .filter(|t| !t.shipped)
+    else {
+        return Err(SqlError::new(
+            22_931,
+            format!(
+                "Source table '{}.{}' does not exist in the current database. Ensure that the correct database context is set. Specify a valid schema and table name for the database.",
+                arguments.schema, arguments.name
+            ),
+        ));
     };
-    let name = arguments.instance.clone().unwrap_or_else(|| format!("{}_{}", source.schema, source.name));
+    let name =
+        arguments.instance.clone().unwrap_or_else(|| format!("{}_{}", source.schema, source.name));
     check(&found.state.cdc, &source, &name)?;
     let columns = captured(&source, arguments.columns.as_deref())?;
     let index = match &arguments.index {
@@ -78,7 +99,12 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
     };
     let net = arguments.net_changes.unwrap_or(index.is_some());
     if net && index.is_none() {
-        return Err(SqlError::new(22_939, format!("The parameter @supports_net_changes is set to 1, but the source table does not have a primary key defined and no alternate unique index has been specified.")));
+        return Err(SqlError::new(
+            22_939,
+            format!(
+                "The parameter @supports_net_changes is set to 1, but the source table does not have a primary key defined and no alternate unique index has been specified."
+            ),
+        ));
     }
     let instance = Instance {
         table: Arc::new(change_table(id, &name, &columns, now)),
@@ -88,7 +114,9 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
         role: arguments.role.filter(|role| !role.is_empty()),
         supports_net_changes: net,
         index_name: index.map(|i| i.name.clone()),
-        index_columns: index.map_or(Vec::new(), |i| i.columns.iter().map(|c| source.columns[*c].name.clone()).collect()),
+        index_columns: index.map_or(Vec::new(), |i| {
+            i.columns.iter().map(|c| source.columns[*c].name.clone()).collect()
+        }),
         created: now,
         source: source.clone(),
         columns,
@@ -111,10 +139,21 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
 
 fn check(cdc: &Cdc, source: &TableDef, name: &str) -> Result<()> {
     if cdc.instance(name).is_some() {
-        return Err(SqlError::new(22_926, format!("Could not create a capture instance because the capture instance name '{name}' already exists in the current database. Specify an explicit unique name for the parameter @capture_instance.")));
+        return Err(SqlError::new(
+            22_926,
+            format!(
+                "Could not create a capture instance because the capture instance name '{name}' already exists in the current database. Specify an explicit unique name for the parameter @capture_instance."
+            ),
+        ));
     }
     if cdc.instances.iter().filter(|i| i.source.id == source.id).count() >= 2 {
-        return Err(SqlError::new(22_962, format!("Two capture instances already exist for source table '{}'. A table can have at most two capture instances. If the current tracking options are not appropriate, disable change tracking for the obsolete instance by using sys.sp_cdc_disable_table and retry the operation.", source.full_name())));
+        return Err(SqlError::new(
+            22_962,
+            format!(
+                "Two capture instances already exist for source table '{}'. A table can have at most two capture instances. If the current tracking options are not appropriate, disable change tracking for the obsolete instance by using sys.sp_cdc_disable_table and retry the operation.",
+                source.full_name()
+            ),
+        ));
     }
     Ok(())
 }
@@ -122,15 +161,32 @@ fn check(cdc: &Cdc, source: &TableDef, name: &str) -> Result<()> {
 /// The columns of `@captured_column_list`, in the table's order.
 fn captured(source: &TableDef, list: Option<&str>) -> Result<Vec<ColumnDef>> {
     let Some(list) = list else { return Ok(source.columns.clone()) };
-    let wanted: Vec<String> = list.split(',').map(|c| c.trim().trim_matches(['[', ']']).to_owned()).collect();
+    let wanted: Vec<String> =
+        list.split(',').map(|c| c.trim().trim_matches(['[', ']']).to_owned()).collect();
     if let Some(missing) = wanted.iter().find(|name| source.column(name).is_none()) {
-        return Err(SqlError::new(22_972, format!("When calling stored procedure [sys].[sp_cdc_enable_table] for source table '{}', the column '{missing}' in the parameter @captured_column_list does not exist.", source.full_name())));
+        return Err(SqlError::new(
+            22_972,
+            format!(
+                "When calling stored procedure [sys].[sp_cdc_enable_table] for source table '{}', the column '{missing}' in the parameter @captured_column_list does not exist.",
+                source.full_name()
+            ),
+        ));
     }
-    Ok(source.columns.iter().filter(|c| wanted.iter().any(|w| w.eq_ignore_ascii_case(&c.name))).cloned().collect())
+    Ok(source
+        .columns
+        .iter()
+        .filter(|c| wanted.iter().any(|w| w.eq_ignore_ascii_case(&c.name)))
+        .cloned()
+        .collect())
 }
 
 /// `cdc.<instance>_CT`. A rowversion is captured as binary(8).
-fn change_table(id: i32, instance: &str, captured: &[ColumnDef], now: crate::value::Clock7) -> TableDef {
+fn change_table(
+    id: i32,
+    instance: &str,
+    captured: &[ColumnDef],
+    now: crate::value::Clock7,
+) -> TableDef {
     let mut columns = vec![
         ColumnDef::plain("__$start_lsn", T::Binary(10), false),
         ColumnDef::plain("__$end_lsn", T::Binary(10), true),
@@ -149,7 +205,13 @@ fn change_table(id: i32, instance: &str, captured: &[ColumnDef], now: crate::val
 }
 
 /// One instance of a table, or all of them.
-pub(crate) fn disable_table(server: &Server, database: &str, schema: &str, table: &str, instance: &str) -> Result<()> {
+pub(crate) fn disable_table(
+    server: &Server,
+    database: &str,
+    schema: &str,
+    table: &str,
+    instance: &str,
+) -> Result<()> {
     let mut world = server.world();
     let found = world.database(database)?;
     if !found.state.cdc.enabled {
@@ -161,7 +223,12 @@ pub(crate) fn disable_table(server: &Server, database: &str, schema: &str, table
             && (instance.eq_ignore_ascii_case("all") || i.name.eq_ignore_ascii_case(instance))
     };
     if !found.state.cdc.instances.iter().any(matches) {
-        return Err(SqlError::new(22_960, format!("Change data capture instance '{instance}' has not been enabled for the source table '{schema}.{table}'. Use sys.sp_cdc_help_change_data_capture to verify the capture instance name and retry the operation.")));
+        return Err(SqlError::new(
+            22_960,
+            format!(
+                "Change data capture instance '{instance}' has not been enabled for the source table '{schema}.{table}'. Use sys.sp_cdc_help_change_data_capture to verify the capture instance name and retry the operation."
+            ),
+        ));
     }
     remove(found.state_mut(), matches);
     Ok(())

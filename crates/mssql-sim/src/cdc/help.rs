@@ -15,20 +15,47 @@ pub(crate) fn datetime(at: Clock7) -> Value {
 }
 
 /// Of the instances that `wanted` lets through.
-pub(crate) fn help_change_data_capture(cdc: &Cdc, wanted: impl Fn(&Instance) -> bool) -> (Vec<Named>, Vec<Vec<Value>>) {
+pub(crate) fn help_change_data_capture(
+    cdc: &Cdc,
+    wanted: impl Fn(&Instance) -> bool,
+) -> (Vec<Named>, Vec<Vec<Value>>) {
     let columns = [
-        ("source_schema", NAME), ("source_table", NAME), ("capture_instance", NAME), ("object_id", T::Int),
-        ("source_object_id", T::Int), ("start_lsn", T::Binary(10)), ("end_lsn", T::Binary(10)), ("supports_net_changes", T::Bit),
-        ("has_drop_pending", T::Bit), ("role_name", NAME), ("index_name", NAME), ("filegroup_name", NAME),
-        ("create_date", T::DateTime), ("index_column_list", LONG), ("captured_column_list", LONG),
+        ("source_schema", NAME),
+        ("source_table", NAME),
+        ("capture_instance", NAME),
+        ("object_id", T::Int),
+        ("source_object_id", T::Int),
+        ("start_lsn", T::Binary(10)),
+        ("end_lsn", T::Binary(10)),
+        ("supports_net_changes", T::Bit),
+        ("has_drop_pending", T::Bit),
+        ("role_name", NAME),
+        ("index_name", NAME),
+        ("filegroup_name", NAME),
+        ("create_date", T::DateTime),
+        ("index_column_list", LONG),
+        ("captured_column_list", LONG),
     ];
-    let list = |names: &mut dyn Iterator<Item = &String>| Value::Text(names.map(|n| format!("[{n}]")).collect::<Vec<_>>().join(", "));
+    let list = |names: &mut dyn Iterator<Item = &String>| {
+        Value::Text(names.map(|n| format!("[{n}]")).collect::<Vec<_>>().join(", "))
+    };
     let rows = cdc.instances.iter().filter(|i| wanted(i)).map(|i| {
         vec![
-            Value::text(&i.source.schema), Value::text(&i.source.name), Value::text(&i.name), i.table.id.into(),
-            i.source.id.into(), i.start_lsn.map(|l| Value::Bytes(l.0.to_vec())).into(), Value::Null, i.supports_net_changes.into(),
-            Value::Null, i.role.as_deref().into(), i.index_name.as_deref().into(), Value::Null,
-            datetime(i.created), list(&mut i.index_columns.iter()), list(&mut i.columns.iter().map(|c| &c.name)),
+            Value::text(&i.source.schema),
+            Value::text(&i.source.name),
+            Value::text(&i.name),
+            i.table.id.into(),
+            i.source.id.into(),
+            i.start_lsn.map(|l| Value::Bytes(l.0.to_vec())).into(),
+            Value::Null,
+            i.supports_net_changes.into(),
+            Value::Null,
+            i.role.as_deref().into(),
+            i.index_name.as_deref().into(),
+            Value::Null,
+            datetime(i.created),
+            list(&mut i.index_columns.iter()),
+            list(&mut i.columns.iter().map(|c| &c.name)),
         ]
     });
     (columns.map(|(name, ty)| view_column(name, ty)).to_vec(), rows.collect())
@@ -36,16 +63,26 @@ pub(crate) fn help_change_data_capture(cdc: &Cdc, wanted: impl Fn(&Instance) -> 
 
 pub(crate) fn ddl_history(cdc: &Cdc, instance: &str) -> (Vec<Named>, Vec<Vec<Value>>) {
     let columns = [
-        ("source_schema", NAME), ("source_table", NAME), ("capture_instance", NAME), ("required_column_update", T::Bit),
-        ("ddl_command", LONG), ("ddl_lsn", T::Binary(10)), ("ddl_time", T::DateTime),
+        ("source_schema", NAME),
+        ("source_table", NAME),
+        ("capture_instance", NAME),
+        ("required_column_update", T::Bit),
+        ("ddl_command", LONG),
+        ("ddl_lsn", T::Binary(10)),
+        ("ddl_time", T::DateTime),
     ];
     let Some(found) = cdc.instance(instance) else {
         return (columns.map(|(name, ty)| view_column(name, ty)).to_vec(), Vec::new());
     };
     let rows = cdc.ddl.iter().filter(|d| d.object == found.table.id).map(|d| {
         vec![
-            Value::text(&found.source.schema), Value::text(&found.source.name), Value::text(&found.name), d.column_update.into(),
-            Value::text(&d.command), Value::Bytes(d.lsn.0.to_vec()), datetime(d.at),
+            Value::text(&found.source.schema),
+            Value::text(&found.source.name),
+            Value::text(&found.name),
+            d.column_update.into(),
+            Value::text(&d.command),
+            Value::Bytes(d.lsn.0.to_vec()),
+            datetime(d.at),
         ]
     });
     (columns.map(|(name, ty)| view_column(name, ty)).to_vec(), rows.collect())

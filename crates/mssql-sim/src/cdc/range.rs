@@ -10,15 +10,29 @@ use crate::value::{Encoded, Value};
 
 /// Error 313, with the dots that the real one has.
 pub(crate) fn bad_range() -> SqlError {
-    SqlError { state: 3, ..SqlError::new(313, "An insufficient number of arguments were supplied for the procedure or function cdc.fn_cdc_get_all_changes_ ... .") }
+    SqlError {
+        state: 3,
+        ..SqlError::new(
+            313,
+            "An insufficient number of arguments were supplied for the procedure or function cdc.fn_cdc_get_all_changes_ ... .",
+        )
+    }
 }
 
 /// The range, and whether rows before an update are wanted.
-pub(crate) fn check_range(ctx: &Context, env: &Env<'_>, call: &ChangesCall) -> Result<(Lsn, Lsn, bool)> {
+pub(crate) fn check_range(
+    ctx: &Context,
+    env: &Env<'_>,
+    call: &ChangesCall,
+) -> Result<(Lsn, Lsn, bool)> {
     let lsn = |value: Value| value.as_bytes().map(Lsn::from_bytes).ok_or_else(bad_range);
     let from = lsn(eval(ctx, env, &call.from)?)?;
     let to = lsn(eval(ctx, env, &call.to)?)?;
-    let old = match eval(ctx, env, &call.option)?.as_text().map(|t| t.trim().to_ascii_lowercase()).as_deref() {
+    let old = match eval(ctx, env, &call.option)?
+        .as_text()
+        .map(|t| t.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         Some("all") => false,
         Some("all update old") => true,
         _ => return Err(bad_range()),

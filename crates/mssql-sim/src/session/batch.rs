@@ -53,12 +53,20 @@ impl Session {
 
     fn one(&mut self, statement: &Statement) -> Done {
         self.line = statement.line;
-        let control = matches!(statement.kind, Kind::If(..) | Kind::While(..) | Kind::Block(_) | Kind::Try(..) | Kind::Declare(_) | Kind::Set(..));
+        let control = matches!(
+            statement.kind,
+            Kind::If(..)
+                | Kind::While(..)
+                | Kind::Block(_)
+                | Kind::Try(..)
+                | Kind::Declare(_)
+                | Kind::Set(..)
+        );
         if !control {
             self.server().counters.statement();
             if let Some(what) = self.server().faults.hit(&statement.text()) {
                 match what {
-                    What::Disconnect => return Err(Halt::Close),
+                    What::Disconnect => return Err(Halt::Cut),
                     What::Error(error) => return self.raised(error),
                 }
             }
@@ -82,7 +90,11 @@ impl Session {
         self.core.row_count.set(0);
         self.core.last_error.set(error.number);
         let user_error = error.number == 50_000;
-        let reach = if self.core.xact_abort.get() && !user_error && error.class > 10 { Reach::Transaction } else { error.reach() };
+        let reach = if self.core.xact_abort.get() && !user_error && error.class > 10 {
+            Reach::Transaction
+        } else {
+            error.reach()
+        };
         if self.tries > 0 {
             if reach == Reach::Transaction {
                 self.doom();
@@ -152,15 +164,21 @@ impl Session {
             }
             Kind::WaitFor(expr) => {
                 let (value, ty) = self.value(expr)?;
-                let Value::Time(ticks) = crate::value::convert(value, ty, T::Time(7))? else { return Ok(Flow::Next) };
+                let Value::Time(ticks) = crate::value::convert(value, ty, T::Time(7))? else {
+                    return Ok(Flow::Next);
+                };
                 self.sleep(std::time::Duration::from_micros(ticks as u64 / 10))?;
             }
             Kind::Select(query) => self.select(query)?,
             Kind::Insert(insert) => self.insert(insert)?,
             Kind::Update(update) => self.update(update)?,
             Kind::Delete(delete) => self.delete(delete)?,
-            Kind::InsertBulk { table, columns, keep_identity } => self.announce_bulk(table, columns, *keep_identity)?,
-            Kind::Exec { result, name, arguments } => self.exec(result.as_deref(), name, arguments)?,
+            Kind::InsertBulk { table, columns, keep_identity } => {
+                self.announce_bulk(table, columns, *keep_identity)?
+            }
+            Kind::Exec { result, name, arguments } => {
+                self.exec(result.as_deref(), name, arguments)?
+            }
             Kind::ExecText(text) => {
                 let text = self.value(text).map(|(value, ty)| shown(&value, ty))?;
                 let outer = self.core.variables.take();
@@ -208,16 +226,32 @@ impl Session {
     /// THROW without arguments raises what is being handled once more.
     fn throw(&mut self, arguments: &[sqlparser::ast::Expr]) -> Result<SqlError> {
         let [number, message, state] = arguments else {
-            return self.core.error.borrow().clone().ok_or_else(|| SqlError::new(10_704, "To rethrow an error, a THROW statement must be used inside a CATCH block."));
+            return self.core.error.borrow().clone().ok_or_else(|| {
+                SqlError::new(
+                    10_704,
+                    "To rethrow an error, a THROW statement must be used inside a CATCH block.",
+                )
+            });
         };
-        let Value::Int(number) = self.value_as(number, T::Int)? else { return Err(SqlError::syntax("THROW")) };
+        let Value::Int(number) = self.value_as(number, T::Int)? else {
+            return Err(SqlError::syntax("THROW"));
+        };
         let (message, ty) = self.value(message)?;
-        let Value::Int(state) = self.value_as(state, T::Int)? else { return Err(SqlError::syntax("THROW")) };
-        Ok(SqlError { number: number as i32, class: 16, state: state as u8, message: shown(&message, ty) })
+        let Value::Int(state) = self.value_as(state, T::Int)? else {
+            return Err(SqlError::syntax("THROW"));
+        };
+        Ok(SqlError {
+            number: number as i32,
+            class: 16,
+            state: state as u8,
+            message: shown(&message, ty),
+        })
     }
 
     fn raise(&mut self, arguments: &[sqlparser::ast::Expr]) -> Result<()> {
-        let [message, severity, state, rest @ ..] = arguments else { return Err(SqlError::syntax("RAISERROR")) };
+        let [message, severity, state, rest @ ..] = arguments else {
+            return Err(SqlError::syntax("RAISERROR"));
+        };
         let (message, ty) = self.value(message)?;
         let mut text = shown(&message, ty);
         for argument in rest {
@@ -269,11 +303,17 @@ impl Session {
     }
 
     /// Sends a result set; the number of its rows.
-    pub(crate) fn send(&mut self, ctx: &super::Context, plan: &crate::sql::plan::Plan) -> Result<u64> {
+    pub(crate) fn send(
+        &mut self,
+        ctx: &super::Context,
+        plan: &crate::sql::plan::Plan,
+    ) -> Result<u64> {
         let columns = plan.columns();
         if self.capture.is_none() {
             self.tokens.columns(columns);
-            if let crate::sql::plan::Plan::Select(select) = plan && !select.order_columns.is_empty() {
+            if let crate::sql::plan::Plan::Select(select) = plan
+                && !select.order_columns.is_empty()
+            {
                 self.tokens.order(&select.order_columns);
             }
         }
@@ -305,12 +345,19 @@ impl Session {
     }
 
     /// `SELECT @a = x, …`: the last row wins.
-    fn select_into_variables(&mut self, query: &sqlparser::ast::Query, names: &[String]) -> Result<()> {
+    fn select_into_variables(
+        &mut self,
+        query: &sqlparser::ast::Query,
+        names: &[String],
+    ) -> Result<()> {
         let ctx = self.context()?;
         let plan = Binder::new(&ctx).query(query)?;
         let mut types = Vec::new();
         for name in names {
-            let (ty, _) = self.core.variable(name).ok_or_else(|| SqlError::new(137, format!("Must declare the scalar variable \"{name}\".")).class(15))?;
+            let (ty, _) = self.core.variable(name).ok_or_else(|| {
+                SqlError::new(137, format!("Must declare the scalar variable \"{name}\"."))
+                    .class(15)
+            })?;
             types.push(ty);
         }
         let mut rows = 0;
@@ -327,12 +374,19 @@ impl Session {
     }
 }
 
-
 /// The variables of a SELECT that assigns; `None` for one that returns rows.
 fn assigned(query: &sqlparser::ast::Query) -> Option<Vec<String>> {
     let sqlparser::ast::SetExpr::Select(select) = &*query.body else { return None };
-    select.projection.iter().map(|item| match item {
-        sqlparser::ast::SelectItem::ExprWithAlias { alias, .. } if alias.value.starts_with('@') && alias.quote_style.is_none() => Some(alias.value.clone()),
-        _ => None,
-    }).collect()
+    select
+        .projection
+        .iter()
+        .map(|item| match item {
+            sqlparser::ast::SelectItem::ExprWithAlias { alias, .. }
+                if alias.value.starts_with('@') && alias.quote_style.is_none() =>
+            {
+                Some(alias.value.clone())
+            }
+            _ => None,
+        })
+        .collect()
 }

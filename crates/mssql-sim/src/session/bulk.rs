@@ -6,14 +6,20 @@ use crate::sql::syntax::Name;
 use crate::tds::read_bulk;
 
 impl Session {
-    pub(super) fn announce_bulk(&mut self, table: &Name, columns: &[String], keep_identity: bool) -> Result<()> {
+    pub(super) fn announce_bulk(
+        &mut self,
+        table: &Name,
+        columns: &[String],
+        keep_identity: bool,
+    ) -> Result<()> {
         let ctx = self.context()?;
         let found = ctx.table(table)?;
         ctx.need("INSERT", &found.def)?;
         if let Some(missing) = columns.iter().find(|c| found.def.column(c).is_none()) {
             return Err(SqlError::no_column(missing));
         }
-        self.bulk = Some(PendingBulk { table: table.clone(), columns: columns.to_vec(), keep_identity });
+        self.bulk =
+            Some(PendingBulk { table: table.clone(), columns: columns.to_vec(), keep_identity });
         self.tokens.statement_done(None, false, false);
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(crate) struct Context {
     /// What the transaction has written.
     data: HashMap<i32, TableData>,
     catalogs: HashMap<i32, Arc<Catalog>>,
+    /// The database that a SNAPSHOT transaction may not touch.
+    denied: Option<i32>,
 }
 
 impl Session {
@@ -33,31 +35,35 @@ impl Session {
         let core = self.core.clone();
         let mut states = HashMap::new();
         let (mut data, mut catalogs) = (HashMap::new(), HashMap::new());
+        let mut denied = None;
         if self.isolation == Isolation::Snapshot && self.transaction.is_some() {
-            self.take_snapshot()?;
+            denied = self.take_snapshot()?;
         }
         if let Some(transaction) = &self.transaction {
             data = transaction.data.clone();
             catalogs = transaction.catalogs.clone();
             states = transaction.snapshots.clone();
         }
-        Ok(Context { core, states: RefCell::new(states), data, catalogs })
+        Ok(Context { core, states: RefCell::new(states), data, catalogs, denied })
     }
 
-    /// In a SNAPSHOT transaction the first statement decides what is seen.
-    fn take_snapshot(&mut self) -> Result<()> {
+    /// In a SNAPSHOT transaction the first statement decides what is seen. Returns the database if
+    /// it does not allow that.
+    fn take_snapshot(&mut self) -> Result<Option<i32>> {
         let name = self.core.database.borrow().clone();
         let (id, allowed, state) = {
             let mut world = self.core.server.world();
             let database = world.database(&name)?;
             (database.id, database.allow_snapshot, database.state.clone())
         };
-        let Some(transaction) = &mut self.transaction else { return Ok(()) };
-        if !allowed && !name.eq_ignore_ascii_case("master") && !name.eq_ignore_ascii_case("tempdb") {
-            return Err(SqlError::new(3952, format!("Snapshot isolation transaction failed accessing database '{name}' because snapshot isolation is not allowed in this database. Use ALTER DATABASE to allow snapshot isolation.")));
+        if !allowed && !name.eq_ignore_ascii_case("master") && !name.eq_ignore_ascii_case("tempdb")
+        {
+            return Ok(Some(id));
         }
-        transaction.snapshots.entry(id).or_insert(state);
-        Ok(())
+        if let Some(transaction) = &mut self.transaction {
+            transaction.snapshots.entry(id).or_insert(state);
+        }
+        Ok(None)
     }
 }
 
@@ -92,13 +98,27 @@ impl Context {
         let (database, schema, table) = self.place(name);
         let Ok((id, state)) = self.state_of(&database) else { return Ok(None) };
         let catalog = self.catalogs.get(&id).unwrap_or(&state.catalog);
+        if self.denied == Some(id) && catalog.table(&schema, &table).is_some() {
+            return Err(SqlError::new(
+                3952,
+                format!(
+                    "Snapshot isolation transaction failed accessing database '{database}' because snapshot isolation is not allowed in this database. Use ALTER DATABASE to allow snapshot isolation."
+                ),
+            ));
+        }
         Ok(catalog.table(&schema, &table).map(|def| Found { database: id, def: def.clone() }))
     }
 
     /// Database, schema and name as they are stored.
     pub(crate) fn place(&self, name: &Name) -> (String, String, String) {
-        if (name.name.starts_with('#') && !name.name.starts_with("##")) || name.name.starts_with('@') {
-            return ("tempdb".into(), "dbo".into(), format!("{}\u{1}{}", name.name, self.core.spid));
+        if (name.name.starts_with('#') && !name.name.starts_with("##"))
+            || name.name.starts_with('@')
+        {
+            return (
+                "tempdb".into(),
+                "dbo".into(),
+                format!("{}\u{1}{}", name.name, self.core.spid),
+            );
         }
         if name.name.starts_with("##") {
             return ("tempdb".into(), "dbo".into(), name.name.clone());
@@ -119,13 +139,19 @@ impl Context {
             return data.clone();
         }
         let states = self.states.borrow();
-        states.get(&found.database).and_then(|state| state.data.get(&found.def.id)).cloned().unwrap_or_default()
+        states
+            .get(&found.database)
+            .and_then(|state| state.data.get(&found.def.id))
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(crate) fn stored(&self, found: &Found) -> Stored {
         if found.def.shipped && found.def.schema == "cdc" {
             let states = self.states.borrow();
-            let changes = states.get(&found.database).and_then(|s| s.cdc.instances.iter().find(|i| i.table.id == found.def.id));
+            let changes = states
+                .get(&found.database)
+                .and_then(|s| s.cdc.instances.iter().find(|i| i.table.id == found.def.id));
             if let Some(instance) = changes {
                 return Stored::Changes(instance.changes.clone());
             }
@@ -151,7 +177,10 @@ impl Context {
             return role == "db_owner";
         }
         self.catalog().is_ok_and(|catalog| {
-            catalog.users.values().any(|u| u.login.eq_ignore_ascii_case(&self.core.login) && u.roles.contains(&role))
+            catalog
+                .users
+                .values()
+                .any(|u| u.login.eq_ignore_ascii_case(&self.core.login) && u.roles.contains(&role))
         })
     }
 
@@ -161,7 +190,11 @@ impl Context {
             return true;
         }
         let Ok(catalog) = self.catalog() else { return false };
-        let places = [format!("{schema}.{name}").to_lowercase(), format!("schema::{schema}").to_lowercase(), String::new()];
+        let places = [
+            format!("{schema}.{name}").to_lowercase(),
+            format!("schema::{schema}").to_lowercase(),
+            String::new(),
+        ];
         let mut who = Vec::new();
         for (user, entry) in &catalog.users {
             if entry.login.eq_ignore_ascii_case(&self.core.login) {
@@ -170,15 +203,24 @@ impl Context {
             }
         }
         who.push("public".into());
-        if who.iter().any(|w| w == "db_datareader") && permission == "SELECT" && !schema.eq_ignore_ascii_case("cdc") {
+        if who.iter().any(|w| w == "db_datareader")
+            && permission == "SELECT"
+            && !schema.eq_ignore_ascii_case("cdc")
+        {
             return true;
         }
-        if who.iter().any(|w| w == "db_datawriter") && matches!(permission, "INSERT" | "UPDATE" | "DELETE") {
+        if who.iter().any(|w| w == "db_datawriter")
+            && matches!(permission, "INSERT" | "UPDATE" | "DELETE")
+        {
             return true;
         }
-        let matches = |grant: &Grant| (grant.permission == permission || grant.permission == "CONTROL") && places.contains(&grant.on);
+        let matches = |grant: &Grant| {
+            (grant.permission == permission || grant.permission == "CONTROL")
+                && places.contains(&grant.on)
+        };
         let entries = || who.iter().filter_map(|w| catalog.users.get(w));
-        entries().any(|u| u.grants.iter().any(matches)) && !entries().any(|u| u.denies.iter().any(matches))
+        entries().any(|u| u.grants.iter().any(matches))
+            && !entries().any(|u| u.denies.iter().any(matches))
     }
 
     /// # Errors

@@ -9,7 +9,13 @@ use crate::tds::{Login, Tokens};
 
 impl Session {
     /// `None`: the login was refused, and the answer says so.
-    pub(crate) fn log_in(server: Arc<Server>, login: Login, fed_auth: bool, packet_size: u32, mut tokens: Tokens) -> Option<Self> {
+    pub(crate) fn log_in(
+        server: Arc<Server>,
+        login: Login,
+        fed_auth: bool,
+        packet_size: u32,
+        mut tokens: Tokens,
+    ) -> Option<Self> {
         let user = match check(&server, &login) {
             Ok(user) => user,
             Err(errors) => {
@@ -21,8 +27,10 @@ impl Session {
                 return None;
             }
         };
-        let database = if login.database.is_empty() { "master".to_owned() } else { login.database.clone() };
-        let database = server.world().database(&database).map(|d| d.name.clone()).unwrap_or(database);
+        let database =
+            if login.database.is_empty() { "master".to_owned() } else { login.database.clone() };
+        let database =
+            server.world().database(&database).map(|d| d.name.clone()).unwrap_or(database);
         let mut core = Core::new(server.clone(), user, database.clone(), login.application);
         core.host = login.host;
         server.counters.login();
@@ -30,7 +38,10 @@ impl Session {
         tokens.info(&changed_database(&database), crate::SERVER_NAME, 1);
         tokens.env_collation();
         tokens.env_text(2, "us_english", "");
-        let info = SqlError { class: 10, ..SqlError::new(5703, "Changed language setting to us_english.") };
+        let info = SqlError {
+            class: 10,
+            ..SqlError::new(5703, "Changed language setting to us_english.")
+        };
         tokens.info(&info, crate::SERVER_NAME, 1);
         tokens.login_ack();
         tokens.env_text(4, &packet_size.to_string(), "4096");
@@ -44,12 +55,18 @@ impl Session {
 }
 
 pub(super) fn changed_database(database: &str) -> SqlError {
-    SqlError { class: 10, state: 2, ..SqlError::new(5701, format!("Changed database context to '{database}'.")) }
+    SqlError {
+        class: 10,
+        state: 2,
+        ..SqlError::new(5701, format!("Changed database context to '{database}'."))
+    }
 }
 
 /// The login's name.
 fn check(server: &Server, login: &Login) -> Result<String, Vec<SqlError>> {
-    let failed = |user: &str| vec![SqlError::new(18_456, format!("Login failed for user '{user}'.")).class(14)];
+    let failed = |user: &str| {
+        vec![SqlError::new(18_456, format!("Login failed for user '{user}'.")).class(14)]
+    };
     let user = match &login.token {
         Some(token) => {
             if server.options.token.as_ref() != Some(token) {
@@ -66,7 +83,14 @@ fn check(server: &Server, login: &Login) -> Result<String, Vec<SqlError>> {
         }
     };
     if !login.database.is_empty() && server.world().database(&login.database).is_err() {
-        let cannot = SqlError::new(4060, format!("Cannot open database \"{}\" requested by the login. The login failed.", login.database)).class(11);
+        let cannot = SqlError::new(
+            4060,
+            format!(
+                "Cannot open database \"{}\" requested by the login. The login failed.",
+                login.database
+            ),
+        )
+        .class(11);
         return Err([vec![cannot], failed(&user)].concat());
     }
     Ok(user)

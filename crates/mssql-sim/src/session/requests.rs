@@ -14,8 +14,10 @@ pub(crate) enum Halt {
     /// Reported already.
     Ended,
     Cancelled,
-    /// The connection ends here.
+    /// The connection ends here, with what was written.
     Close,
+    /// The connection is cut off: no answer, as when a network fails.
+    Cut,
 }
 
 impl From<SqlError> for Halt {
@@ -42,10 +44,17 @@ impl Session {
             }
             Err(Halt::Cancelled) => {
                 self.server().counters.attention();
-                if self.core.xact_abort.get() || self.transaction.as_ref().is_some_and(|t| !t.explicit) {
+                if self.core.xact_abort.get()
+                    || self.transaction.as_ref().is_some_and(|t| !t.explicit)
+                {
                     self.abandon();
                 }
                 self.tokens.end(true);
+            }
+            Err(Halt::Cut) => {
+                self.abandon();
+                self.ended = true;
+                self.tokens.cut();
             }
             Err(Halt::Close) => {
                 self.abandon();
@@ -85,7 +94,9 @@ impl Session {
                 self.begin();
             }
             TransactionRequest::Commit => self.commit()?,
-            TransactionRequest::Rollback(name) => self.rollback(Some(name.as_str()).filter(|n| !n.is_empty()))?,
+            TransactionRequest::Rollback(name) => {
+                self.rollback(Some(name.as_str()).filter(|n| !n.is_empty()))?
+            }
             TransactionRequest::Save(name) => self.save(&name)?,
         }
         Ok(())
@@ -100,7 +111,16 @@ impl Session {
             "sp_unprepare" => Ok(0),
             _ => {
                 let name = Name::parse(name)?;
-                let arguments = parameters.iter().map(|p| (Some(p.name.clone()).filter(|n| !n.is_empty()), p.column.ty, p.value.clone())).collect();
+                let arguments = parameters
+                    .iter()
+                    .map(|p| {
+                        (
+                            Some(p.name.clone()).filter(|n| !n.is_empty()),
+                            p.column.ty,
+                            p.value.clone(),
+                        )
+                    })
+                    .collect();
                 self.procedure(&name, arguments)
             }
         };
@@ -121,24 +141,46 @@ impl Session {
     /// `@stmt, @params, values…`
     fn execute_sql(&mut self, parameters: Vec<Parameter>) -> Result<i32, Halt> {
         let mut parameters = parameters.into_iter();
-        let text = parameters.next().and_then(|p| p.value.as_text().map(str::to_owned)).unwrap_or_default();
-        let declared = parameters.next().and_then(|p| p.value.as_text().map(str::to_owned)).unwrap_or_default();
+        let text = parameters
+            .next()
+            .and_then(|p| p.value.as_text().map(str::to_owned))
+            .unwrap_or_default();
+        let declared = parameters
+            .next()
+            .and_then(|p| p.value.as_text().map(str::to_owned))
+            .unwrap_or_default();
         let values: Vec<Parameter> = parameters.collect();
         self.with_parameters(&text, &declared, values)
     }
 
     /// Runs a text with its own variables.
-    pub(super) fn with_parameters(&mut self, text: &str, declared: &str, values: Vec<Parameter>) -> Result<i32, Halt> {
+    pub(super) fn with_parameters(
+        &mut self,
+        text: &str,
+        declared: &str,
+        values: Vec<Parameter>,
+    ) -> Result<i32, Halt> {
         let mut variables = super::calls::declared_parameters(declared)?;
         for (i, given) in values.iter().enumerate() {
             let named = given.name.to_lowercase();
-            let at = if named.is_empty() { Some(i) } else { variables.iter().position(|(name, ..)| *name == named) };
+            let at = if named.is_empty() {
+                Some(i)
+            } else {
+                variables.iter().position(|(name, ..)| *name == named)
+            };
             let Some((_, ty, value)) = at.and_then(|at| variables.get_mut(at)) else {
-                return Err(SqlError::new(8145, format!("{} is not a parameter for procedure sp_executesql.", given.name)).into());
+                return Err(SqlError::new(
+                    8145,
+                    format!("{} is not a parameter for procedure sp_executesql.", given.name),
+                )
+                .into());
             };
             *value = crate::value::convert(given.value.clone(), given.column.ty, *ty)?;
         }
-        let outer = self.core.variables.replace(variables.into_iter().map(|(name, ty, value)| (name, (ty, value))).collect());
+        let outer = self
+            .core
+            .variables
+            .replace(variables.into_iter().map(|(name, ty, value)| (name, (ty, value))).collect());
         let done = self.run_batch(text);
         let inner = self.core.variables.replace(outer);
         done?;
@@ -153,13 +195,19 @@ impl Session {
 
     /// `sp_prepare @handle OUT, @params, @stmt, @options`, `sp_prepexec @handle OUT, @params, @stmt, values…`
     fn prepare(&mut self, name: &str, parameters: Vec<Parameter>) -> Result<i32, Halt> {
-        let text = |i: usize| parameters.get(i).and_then(|p| p.value.as_text()).unwrap_or_default().to_owned();
+        let text = |i: usize| {
+            parameters.get(i).and_then(|p| p.value.as_text()).unwrap_or_default().to_owned()
+        };
         let (declared, statement) = (text(1), text(2));
         let handle = self.next_handle;
         self.next_handle += 1;
         self.prepared.insert(handle, (statement.clone(), declared.clone()));
         let status = if name.eq_ignore_ascii_case("sp_prepexec") {
-            self.with_parameters(&statement, &declared, parameters[3.min(parameters.len())..].to_vec())?
+            self.with_parameters(
+                &statement,
+                &declared,
+                parameters[3.min(parameters.len())..].to_vec(),
+            )?
         } else {
             0
         };
@@ -172,7 +220,11 @@ impl Session {
     fn execute_prepared(&mut self, parameters: Vec<Parameter>) -> Result<i32, Halt> {
         let handle = parameters.first().and_then(|p| p.value.as_int()).unwrap_or(0);
         let Some((text, declared)) = self.prepared.get(&handle).cloned() else {
-            return Err(SqlError::new(8179, format!("Could not find prepared statement with handle {handle}.")).into());
+            return Err(SqlError::new(
+                8179,
+                format!("Could not find prepared statement with handle {handle}."),
+            )
+            .into());
         };
         self.with_parameters(&text, &declared, parameters[1..].to_vec())
     }

@@ -8,7 +8,11 @@ use crate::store::Isolation;
 impl Session {
     pub(super) fn set_variable(&mut self, name: &str, value: &sqlparser::ast::Expr) -> Result<()> {
         let Some((ty, _)) = self.core.variable(name) else {
-            return Err(SqlError::new(137, format!("Must declare the scalar variable \"{name}\".")).class(15));
+            return Err(SqlError::new(
+                137,
+                format!("Must declare the scalar variable \"{name}\"."),
+            )
+            .class(15));
         };
         let value = self.value_as(value, ty)?;
         self.core.variables.borrow_mut().insert(name.to_lowercase(), (ty, value));
@@ -35,18 +39,38 @@ impl Session {
                 self.core.lock_timeout.set(digits.parse().map_err(|_| SqlError::syntax(value))?);
             }
             "IDENTITY_INSERT" => {
-                let (table, switch) = value.trim().rsplit_once(' ').ok_or_else(|| SqlError::syntax(value))?;
+                let (table, switch) =
+                    value.trim().rsplit_once(' ').ok_or_else(|| SqlError::syntax(value))?;
                 let table: String = table.split_whitespace().collect();
                 let id = self.context()?.table(&Name::parse(&table)?)?.def.id;
                 self.identity_insert = switch.eq_ignore_ascii_case("ON").then_some(id);
             }
-            "IMPLICIT_TRANSACTIONS" if on => return Err(SqlError::unknown("SET IMPLICIT_TRANSACTIONS ON")),
+            "IMPLICIT_TRANSACTIONS" if on => {
+                return Err(SqlError::unknown("SET IMPLICIT_TRANSACTIONS ON"));
+            }
             "ROWCOUNT" if value.trim() != "0" => return Err(SqlError::unknown("SET ROWCOUNT")),
             // These change nothing of what the simulator does.
-            "ANSI_NULLS" | "ANSI_PADDING" | "ANSI_WARNINGS" | "ANSI_NULL_DFLT_ON" | "ARITHABORT" | "CONCAT_NULL_YIELDS_NULL"
-            | "CURSOR_CLOSE_ON_COMMIT" | "IMPLICIT_TRANSACTIONS" | "LANGUAGE" | "DATEFORMAT" | "DATEFIRST" | "NUMERIC_ROUNDABORT"
-            | "QUOTED_IDENTIFIER" | "ROWCOUNT" | "TEXTSIZE" | "DEADLOCK_PRIORITY" | "ANSI_DEFAULTS" | "FMTONLY" | "NOEXEC"
-            | "STATISTICS" | "QUERY_GOVERNOR_COST_LIMIT" => {}
+            "ANSI_NULLS"
+            | "ANSI_PADDING"
+            | "ANSI_WARNINGS"
+            | "ANSI_NULL_DFLT_ON"
+            | "ARITHABORT"
+            | "CONCAT_NULL_YIELDS_NULL"
+            | "CURSOR_CLOSE_ON_COMMIT"
+            | "IMPLICIT_TRANSACTIONS"
+            | "LANGUAGE"
+            | "DATEFORMAT"
+            | "DATEFIRST"
+            | "NUMERIC_ROUNDABORT"
+            | "QUOTED_IDENTIFIER"
+            | "ROWCOUNT"
+            | "TEXTSIZE"
+            | "DEADLOCK_PRIORITY"
+            | "ANSI_DEFAULTS"
+            | "FMTONLY"
+            | "NOEXEC"
+            | "STATISTICS"
+            | "QUERY_GOVERNOR_COST_LIMIT" => {}
             other => return Err(SqlError::unknown(format!("SET {other}"))),
         }
         Ok(())
@@ -86,7 +110,14 @@ impl Session {
         let suffix = format!("\u{1}{}", self.core.spid);
         let mut world = self.server().world();
         let Ok(tempdb) = world.database("tempdb") else { return };
-        let mine: Vec<_> = tempdb.state.catalog.tables.values().filter(|t| t.name.ends_with(&suffix)).cloned().collect();
+        let mine: Vec<_> = tempdb
+            .state
+            .catalog
+            .tables
+            .values()
+            .filter(|t| t.name.ends_with(&suffix))
+            .cloned()
+            .collect();
         if mine.is_empty() {
             return;
         }

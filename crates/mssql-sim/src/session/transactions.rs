@@ -12,7 +12,9 @@ use crate::store::{Isolation, LogItem, State, TableData, Transaction, Wait};
 
 impl Session {
     fn show_depth(&self) {
-        self.core.depth.set(self.transaction.as_ref().filter(|t| t.explicit).map_or(0, |t| t.depth));
+        self.core
+            .depth
+            .set(self.transaction.as_ref().filter(|t| t.explicit).map_or(0, |t| t.depth));
         self.core.doomed.set(self.transaction.as_ref().is_some_and(|t| t.doomed));
     }
 
@@ -30,7 +32,10 @@ impl Session {
 
     pub(super) fn commit(&mut self) -> Result<()> {
         let Some(transaction) = self.transaction.as_mut().filter(|t| t.explicit) else {
-            return Err(SqlError::new(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+            return Err(SqlError::new(
+                3902,
+                "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            ));
         };
         if transaction.doomed {
             return Err(doomed());
@@ -49,12 +54,20 @@ impl Session {
     /// All of it, or to a savepoint.
     pub(super) fn rollback(&mut self, name: Option<&str>) -> Result<()> {
         let Some(transaction) = self.transaction.as_mut().filter(|t| t.explicit) else {
-            return Err(SqlError::new(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."));
+            return Err(SqlError::new(
+                3903,
+                "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.",
+            ));
         };
-        let saved = name.and_then(|name| transaction.savepoints.iter().rposition(|(n, _)| n.eq_ignore_ascii_case(name)));
+        let saved = name.and_then(|name| {
+            transaction.savepoints.iter().rposition(|(n, _)| n.eq_ignore_ascii_case(name))
+        });
         if let Some(at) = saved {
             if transaction.doomed {
-                return Err(SqlError::new(3931, "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction."));
+                return Err(SqlError::new(
+                    3931,
+                    "The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction.",
+                ));
             }
             let mark = transaction.savepoints[at].1.clone();
             transaction.savepoints.truncate(at + 1);
@@ -68,7 +81,10 @@ impl Session {
 
     pub(super) fn save(&mut self, name: &str) -> Result<()> {
         let Some(transaction) = self.transaction.as_mut().filter(|t| t.explicit) else {
-            return Err(SqlError::new(628, "Cannot issue SAVE TRANSACTION when there is no active transaction."));
+            return Err(SqlError::new(
+                628,
+                "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+            ));
         };
         let mark = transaction.mark();
         transaction.savepoints.push((name.to_owned(), mark));
@@ -118,9 +134,17 @@ impl Session {
             }
         }
         for (database, changes) in transaction.changes {
-            let Some(database) = world.by_id(database).filter(|_| !changes.is_empty()) else { continue };
+            let Some(database) = world.by_id(database).filter(|_| !changes.is_empty()) else {
+                continue;
+            };
             let commit = database.lsns.commit();
-            database.log.items.push_back(LogItem::Transaction { commit, begin: transaction.begin, end, id: transaction.id, changes });
+            database.log.items.push_back(LogItem::Transaction {
+                commit,
+                begin: transaction.begin,
+                end,
+                id: transaction.id,
+                changes,
+            });
             if database.agent_on {
                 cdc::capture(database, usize::MAX, server.options.unchanged_max_is_null);
             }
@@ -194,7 +218,8 @@ impl Session {
     /// UPDLOCK and its like, and the stricter isolation levels: the tables of a SELECT are locked.
     /// Says whether a transaction was begun for it.
     pub(super) fn lock_for_reading(&mut self, query: &Query) -> Result<bool> {
-        let strict = matches!(self.isolation, Isolation::Serializable | Isolation::RepeatableRead) && self.transaction.is_some();
+        let strict = matches!(self.isolation, Isolation::Serializable | Isolation::RepeatableRead)
+            && self.transaction.is_some();
         let mut names = Vec::new();
         tables_of(&query.body, strict, &mut names);
         if names.is_empty() {
@@ -221,26 +246,43 @@ impl Session {
 
     /// In a SNAPSHOT transaction: has another one changed this row since?
     pub(crate) fn check_conflict(&self, found: &Found, key: &[u8]) -> Result<()> {
-        let Some(snapshot) = self.transaction.as_ref().filter(|_| self.isolation == Isolation::Snapshot).and_then(|t| t.snapshots.get(&found.database)) else {
+        let Some(snapshot) = self
+            .transaction
+            .as_ref()
+            .filter(|_| self.isolation == Isolation::Snapshot)
+            .and_then(|t| t.snapshots.get(&found.database))
+        else {
             return Ok(());
         };
-        let row = |state: &State| state.data.get(&found.def.id).and_then(|d| d.rows.get(key).cloned());
+        let row =
+            |state: &State| state.data.get(&found.def.id).and_then(|d| d.rows.get(key).cloned());
         let before = row(snapshot);
         let now = self.core.server.world().by_id(found.database).and_then(|d| row(&d.state));
         if before == now {
             return Ok(());
         }
-        Err(SqlError::new(3960, format!("Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table '{}' directly or indirectly in database to update, delete, or insert the row that has been modified or deleted by another transaction.", found.def.full_name())))
+        Err(SqlError::new(
+            3960,
+            format!(
+                "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table '{}' directly or indirectly in database to update, delete, or insert the row that has been modified or deleted by another transaction.",
+                found.def.full_name()
+            ),
+        ))
     }
 }
 
 fn doomed() -> SqlError {
-    SqlError::new(3930, "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.")
+    SqlError::new(
+        3930,
+        "The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.",
+    )
 }
 
 fn tables_of(body: &SetExpr, strict: bool, names: &mut Vec<Name>) {
     match body {
-        SetExpr::Select(select) => select.from.iter().for_each(|table| joined(table, strict, names)),
+        SetExpr::Select(select) => {
+            select.from.iter().for_each(|table| joined(table, strict, names))
+        }
         SetExpr::Query(query) => tables_of(&query.body, strict, names),
         SetExpr::SetOperation { left, right, .. } => {
             tables_of(left, strict, names);
@@ -255,9 +297,18 @@ fn joined(table: &TableWithJoins, strict: bool, names: &mut Vec<Name>) {
         match factor {
             TableFactor::Table { name, args: None, with_hints, .. } => {
                 let locks = with_hints.iter().any(|hint| {
-                    matches!(hint.to_string().to_ascii_uppercase().as_str(), "UPDLOCK" | "XLOCK" | "TABLOCKX" | "HOLDLOCK" | "SERIALIZABLE" | "REPEATABLEREAD")
+                    matches!(
+                        hint.to_string().to_ascii_uppercase().as_str(),
+                        "UPDLOCK"
+                            | "XLOCK"
+                            | "TABLOCKX"
+                            | "HOLDLOCK"
+                            | "SERIALIZABLE"
+                            | "REPEATABLEREAD"
+                    )
                 });
-                let no_lock = with_hints.iter().any(|h| h.to_string().eq_ignore_ascii_case("nolock"));
+                let no_lock =
+                    with_hints.iter().any(|h| h.to_string().eq_ignore_ascii_case("nolock"));
                 if (locks || strict) && !no_lock {
                     names.extend(Name::of(name).ok());
                 }

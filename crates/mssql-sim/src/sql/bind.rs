@@ -10,7 +10,6 @@ pub(crate) use tables::{columns_of, view_column};
 
 use std::rc::Rc;
 
-
 use sqlparser::ast::{self, Expr, Ident};
 
 use super::plan::{Aggregate, Ex, Op, Plan, Typed};
@@ -42,7 +41,12 @@ impl Scope {
 
     pub(crate) fn push(&mut self, alias: &str, schema: Option<&str>, columns: Vec<Named>) {
         let offset = self.width();
-        self.tables.push(ScopeTable { alias: alias.into(), schema: schema.map(str::to_owned), columns, offset });
+        self.tables.push(ScopeTable {
+            alias: alias.into(),
+            schema: schema.map(str::to_owned),
+            columns,
+            offset,
+        });
     }
 
     fn find(&self, qualifier: Option<&str>, name: &str) -> Result<Option<(usize, &Named)>> {
@@ -94,7 +98,9 @@ impl<'c> Binder<'c> {
             Expr::CompoundIdentifier(parts) => self.compound(parts),
             Expr::Value(value) => literal(&value.value),
             Expr::Nested(inner) => self.expr(inner),
-            Expr::Prefixed { prefix, value } if prefix.value.eq_ignore_ascii_case("n") => self.expr(value),
+            Expr::Prefixed { prefix, value } if prefix.value.eq_ignore_ascii_case("n") => {
+                self.expr(value)
+            }
             Expr::Collate { expr, .. } => self.expr(expr),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
@@ -117,8 +123,12 @@ impl<'c> Binder<'c> {
                 let ty = plan.columns()[0].column.ty;
                 Ok(Typed::new(Ex::Scalar(Rc::new(plan)), ty))
             }
-            Expr::Like { negated, expr, pattern, escape_char, .. } => self.like(expr, pattern, escape_char.as_deref(), *negated),
-            Expr::Case { operand, conditions, else_result, .. } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
+            Expr::Like { negated, expr, pattern, escape_char, .. } => {
+                self.like(expr, pattern, escape_char.as_deref(), *negated)
+            }
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref())
+            }
             Expr::Cast { kind, expr, data_type, .. } => {
                 let ty = T::parse_cast(&data_type.to_string())?;
                 self.cast(expr, ty, None, matches!(kind, ast::CastKind::TryCast))
@@ -134,8 +144,12 @@ impl<'c> Binder<'c> {
                 Ok(cast_to(of, T::DateTimeOffset(7)))
             }
             Expr::Function(function) => self.function(function),
-            Expr::Substring { expr, substring_from: Some(from), substring_for: Some(len), .. } => self.call("substring", &[(**expr).clone(), (**from).clone(), (**len).clone()]),
-            Expr::Trim { expr, trim_where: None, trim_what: None, trim_characters: None } => self.call("trim", &[(**expr).clone()]),
+            Expr::Substring {
+                expr, substring_from: Some(from), substring_for: Some(len), ..
+            } => self.call("substring", &[(**expr).clone(), (**from).clone(), (**len).clone()]),
+            Expr::Trim { expr, trim_where: None, trim_what: None, trim_characters: None } => {
+                self.call("trim", &[(**expr).clone()])
+            }
             Expr::Ceil { expr, .. } => self.call("ceiling", &[(**expr).clone()]),
             Expr::Floor { expr, .. } => self.call("floor", &[(**expr).clone()]),
             other => Err(SqlError::unknown(format!("the expression {other}"))),
@@ -145,7 +159,11 @@ impl<'c> Binder<'c> {
     fn cast(&mut self, of: &Expr, ty: T, style: Option<Typed>, attempt: bool) -> Result<Typed> {
         let of = self.expr(of)?;
         let nullable = of.nullable || attempt;
-        Ok(Typed { ex: Ex::Cast { of: Box::new(of), style: style.map(Box::new), attempt }, ty, nullable })
+        Ok(Typed {
+            ex: Ex::Cast { of: Box::new(of), style: style.map(Box::new), attempt },
+            ty,
+            nullable,
+        })
     }
 
     fn identifier(&mut self, ident: &Ident) -> Result<Typed> {
@@ -156,7 +174,11 @@ impl<'c> Binder<'c> {
             }
             if name.starts_with('@') {
                 let Some((ty, _)) = self.ctx.core.variable(name) else {
-                    return Err(SqlError::new(137, format!("Must declare the scalar variable \"{name}\".")).class(15));
+                    return Err(SqlError::new(
+                        137,
+                        format!("Must declare the scalar variable \"{name}\"."),
+                    )
+                    .class(15));
                 };
                 return Ok(Typed::new(Ex::Var(name.to_lowercase()), ty));
             }
@@ -164,7 +186,12 @@ impl<'c> Binder<'c> {
         match self.column(None, name)? {
             Some(column) => Ok(column),
             None => match name.to_ascii_lowercase().as_str() {
-                word @ ("current_timestamp" | "current_user" | "system_user" | "session_user" | "user") if ident.quote_style.is_none() => self.call(word, &[]),
+                word @ ("current_timestamp" | "current_user" | "system_user" | "session_user"
+                | "user")
+                    if ident.quote_style.is_none() =>
+                {
+                    self.call(word, &[])
+                }
                 _ => Err(SqlError::no_column(name)),
             },
         }
@@ -176,15 +203,26 @@ impl<'c> Binder<'c> {
         if let Some(found) = found {
             return Ok(found);
         }
-        let known = self.scopes.iter().any(|s| s.tables.iter().any(|t| t.alias.eq_ignore_ascii_case(&table.value)));
+        let known = self
+            .scopes
+            .iter()
+            .any(|s| s.tables.iter().any(|t| t.alias.eq_ignore_ascii_case(&table.value)));
         let name = parts.iter().map(|p| p.value.as_str()).collect::<Vec<_>>().join(".");
-        Err(if known { SqlError::no_column(&column.value) } else { SqlError::new(4104, format!("The multi-part identifier \"{name}\" could not be bound.")) })
+        Err(if known {
+            SqlError::no_column(&column.value)
+        } else {
+            SqlError::new(4104, format!("The multi-part identifier \"{name}\" could not be bound."))
+        })
     }
 
     fn column(&self, table: Option<&str>, name: &str) -> Result<Option<Typed>> {
         for (depth, scope) in self.scopes.iter().rev().enumerate() {
             if let Some((index, named)) = scope.find(table, name)? {
-                return Ok(Some(Typed { ex: Ex::Col(depth, index), ty: named.column.ty, nullable: named.column.nullable }));
+                return Ok(Some(Typed {
+                    ex: Ex::Col(depth, index),
+                    ty: named.column.ty,
+                    nullable: named.column.nullable,
+                }));
             }
         }
         Ok(None)
@@ -209,7 +247,13 @@ impl<'c> Binder<'c> {
         Ok(Typed::bit(Ex::In(Box::new(cast_to(of, ty)), items, negated)))
     }
 
-    fn like(&mut self, text: &Expr, pattern: &Expr, escape: Option<&Expr>, negated: bool) -> Result<Typed> {
+    fn like(
+        &mut self,
+        text: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        negated: bool,
+    ) -> Result<Typed> {
         let wide = T::NVarChar(Len::Max);
         let text = Box::new(self.expr_as(text, wide)?);
         let pattern = Box::new(self.expr_as(pattern, wide)?);
@@ -220,7 +264,12 @@ impl<'c> Binder<'c> {
         Ok(Typed::bit(Ex::Like { text, pattern, escape, negated }))
     }
 
-    fn case(&mut self, operand: Option<&Expr>, arms: &[ast::CaseWhen], other: Option<&Expr>) -> Result<Typed> {
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        arms: &[ast::CaseWhen],
+        other: Option<&Expr>,
+    ) -> Result<Typed> {
         let mut bound = Vec::new();
         for arm in arms {
             let condition = match operand {
@@ -243,7 +292,8 @@ pub(super) fn case_of(arms: Vec<(Typed, Typed)>, other: Option<Typed>) -> Typed 
         }
     }
     let ty = ty.unwrap_or(T::Int);
-    let nullable = other.as_ref().is_none_or(|o| o.nullable) || arms.iter().any(|(_, r)| r.nullable);
+    let nullable =
+        other.as_ref().is_none_or(|o| o.nullable) || arms.iter().any(|(_, r)| r.nullable);
     let arms = arms.into_iter().map(|(c, r)| (c, cast_to(r, ty))).collect();
     Typed { ex: Ex::Case(arms, other.map(|o| Box::new(cast_to(o, ty)))), ty, nullable }
 }
@@ -258,7 +308,11 @@ pub(crate) fn cast_to(of: Typed, ty: T) -> Typed {
     {
         return Typed { nullable: value.is_null(), ex: Ex::Const(value), ty };
     }
-    Typed { nullable: of.nullable, ex: Ex::Cast { of: Box::new(of), style: None, attempt: false }, ty }
+    Typed {
+        nullable: of.nullable,
+        ex: Ex::Cast { of: Box::new(of), style: None, attempt: false },
+        ty,
+    }
 }
 
 fn literal(value: &ast::Value) -> Result<Typed> {
@@ -269,7 +323,20 @@ fn literal(value: &ast::Value) -> Result<Typed> {
             let ty = T::VarChar(if len > 8000 { Len::Max } else { Len::Of(len as u16) });
             // What the code page lacks becomes a question mark.
             let (bytes, _, lossy) = encoding_rs::WINDOWS_1252.encode(text);
-            let text = if lossy { text.chars().map(|c| if encoding_rs::WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])).2 { '?' } else { c }).collect() } else { drop(bytes); text.clone() };
+            let text = if lossy {
+                text.chars()
+                    .map(|c| {
+                        if encoding_rs::WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])).2 {
+                            '?'
+                        } else {
+                            c
+                        }
+                    })
+                    .collect()
+            } else {
+                drop(bytes);
+                text.clone()
+            };
             Typed::constant(Value::Text(text), ty)
         }
         ast::Value::NationalStringLiteral(text) | ast::Value::UnicodeStringLiteral(text) => {
@@ -279,7 +346,11 @@ fn literal(value: &ast::Value) -> Result<Typed> {
         }
         ast::Value::HexStringLiteral(text) => {
             let bytes = unhex(text).ok_or_else(|| SqlError::syntax(text))?;
-            let ty = T::VarBinary(if bytes.len() > 8000 { Len::Max } else { Len::Of(bytes.len().max(1) as u16) });
+            let ty = T::VarBinary(if bytes.len() > 8000 {
+                Len::Max
+            } else {
+                Len::Of(bytes.len().max(1) as u16)
+            });
             Typed::constant(Value::Bytes(bytes), ty)
         }
         ast::Value::Null => Typed::constant(Value::Null, T::Int),
@@ -295,7 +366,8 @@ fn number(text: &str) -> Result<Typed> {
     if let Ok(n) = text.parse::<i32>() {
         return Ok(Typed::constant(n.into(), T::Int));
     }
-    let (digits, scale) = crate::value::parse_decimal(text).ok_or_else(|| SqlError::syntax(text))?;
+    let (digits, scale) =
+        crate::value::parse_decimal(text).ok_or_else(|| SqlError::syntax(text))?;
     let precision = (digits.unsigned_abs().to_string().len() as u8).max(scale).max(1);
     Ok(Typed::constant(Value::Decimal(digits, scale), T::Numeric(precision, scale)))
 }

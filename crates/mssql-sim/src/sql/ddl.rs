@@ -68,7 +68,11 @@ impl Session {
     }
 
     /// Changes the definitions of a database, within the transaction.
-    pub(super) fn catalog_change<R>(&mut self, database: Option<&str>, change: impl FnOnce(&mut Catalog) -> Result<R>) -> Result<R> {
+    pub(super) fn catalog_change<R>(
+        &mut self,
+        database: Option<&str>,
+        change: impl FnOnce(&mut Catalog) -> Result<R>,
+    ) -> Result<R> {
         let name = database.map_or_else(|| self.core.database.borrow().clone(), str::to_owned);
         let (id, current) = {
             let mut world = self.core.server.world();
@@ -77,8 +81,10 @@ impl Session {
         };
         self.writing(|session| {
             session.take_lock(-(id << 1) - 0x4000_0000)?;
-            let latest = session.core.server.world().by_id(id).map_or(current, |d| d.state.catalog.clone());
-            let transaction = session.transaction().ok_or_else(|| SqlError::new(8623, "No transaction."))?;
+            let latest =
+                session.core.server.world().by_id(id).map_or(current, |d| d.state.catalog.clone());
+            let transaction =
+                session.transaction().ok_or_else(|| SqlError::new(8623, "No transaction."))?;
             let catalog = transaction.catalogs.entry(id).or_insert(latest);
             change(Arc::make_mut(catalog))
         })
@@ -87,7 +93,11 @@ impl Session {
     fn drop_table(&mut self, name: &Name, if_exists: bool) -> Result<()> {
         let ctx = self.context()?;
         let Some(found) = ctx.find_table(name)? else {
-            return if if_exists { Ok(()) } else { Err(SqlError::new(3701, format!("Cannot drop the table '{name}', because it does not exist or you do not have permission.")).class(11)) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(SqlError::new(3701, format!("Cannot drop the table '{name}', because it does not exist or you do not have permission.")).class(11))
+            };
         };
         ctx.need("ALTER", &found.def)?;
         let (database, ..) = ctx.place(name);
@@ -103,15 +113,25 @@ impl Session {
 
     /// `cdc.ddl_history` learns of ALTER TABLE on tracked tables.
     fn log_ddl(&mut self, name: &Name, text: &str) -> Result<()> {
-        let Some(Found { database, def }) = self.context()?.find_table(name)? else { return Ok(()) };
+        let Some(Found { database, def }) = self.context()?.find_table(name)? else {
+            return Ok(());
+        };
         let at = self.core.server.clock.now();
         let max_is_null = self.core.server.options.unchanged_max_is_null;
         let mut world = self.core.server.world();
-        let Some(found) = world.by_id(database).filter(|d| d.state.cdc.tracks(def.id)) else { return Ok(()) };
+        let Some(found) = world.by_id(database).filter(|d| d.state.cdc.tracks(def.id)) else {
+            return Ok(());
+        };
         let lsn = found.lsns.commit();
         let upper = text.to_ascii_uppercase();
         let column_changed = upper.contains("ALTER COLUMN") || upper.contains("ALTER  COLUMN");
-        found.log.items.push_back(LogItem::Ddl { table: def.id, command: text.to_owned(), lsn, at, column_changed });
+        found.log.items.push_back(LogItem::Ddl {
+            table: def.id,
+            command: text.to_owned(),
+            lsn,
+            at,
+            column_changed,
+        });
         if found.agent_on {
             cdc::capture(found, usize::MAX, max_is_null);
         }
@@ -125,7 +145,12 @@ impl Session {
         match option {
             "ALLOW_SNAPSHOT_ISOLATION" => found.allow_snapshot = on,
             "READ_COMMITTED_SNAPSHOT" => found.read_committed_snapshot = on,
-            "RECOVERY" | "SINGLE_USER" | "MULTI_USER" | "COMPATIBILITY_LEVEL" | "AUTO_CLOSE" | "DELAYED_DURABILITY" => {}
+            "RECOVERY"
+            | "SINGLE_USER"
+            | "MULTI_USER"
+            | "COMPATIBILITY_LEVEL"
+            | "AUTO_CLOSE"
+            | "DELAYED_DURABILITY" => {}
             other => return Err(SqlError::unknown(format!("ALTER DATABASE … SET {other}"))),
         }
         Ok(())

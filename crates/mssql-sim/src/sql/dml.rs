@@ -45,14 +45,22 @@ impl Output {
         Ok(Some(Self { columns, exprs, rows: Vec::new() }))
     }
 
-    pub(super) fn add(&mut self, ctx: &Context, found: &Found, inserted: Option<&Row>, deleted: Option<&Row>) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        ctx: &Context,
+        found: &Found,
+        inserted: Option<&Row>,
+        deleted: Option<&Row>,
+    ) -> Result<()> {
         let values = |row: Option<&Row>| match row {
             Some(row) => Encoded { columns: &found.def.encoding, bytes: row }.all(),
             None => vec![Value::Null; found.def.columns.len()],
         };
         let both = [values(inserted), values(deleted)].concat();
         let env = Env::of(RowRef::Values(&both), None);
-        self.rows.push(self.exprs.iter().map(|e| super::eval::eval(ctx, &env, e)).collect::<Result<_>>()?);
+        self.rows.push(
+            self.exprs.iter().map(|e| super::eval::eval(ctx, &env, e)).collect::<Result<_>>()?,
+        );
         Ok(())
     }
 }
@@ -60,7 +68,9 @@ impl Output {
 /// The table that a statement means: by name, or by its alias in FROM.
 pub(super) fn target_name(name: &Name, from: &[sqlparser::ast::TableWithJoins]) -> Result<Name> {
     use sqlparser::ast::TableFactor;
-    let factors = from.iter().flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
+    let factors = from
+        .iter()
+        .flat_map(|t| std::iter::once(&t.relation).chain(t.joins.iter().map(|j| &j.relation)));
     for factor in factors {
         if let TableFactor::Table { name: table, alias: Some(alias), .. } = factor
             && name.schema.is_none()
@@ -96,9 +106,18 @@ impl<'c> Targets<'c> {
             (None, scope, 0)
         } else {
             let (from, scope) = binder.from(tables)?;
-            let wanted = |alias: &str| alias.eq_ignore_ascii_case(&name.name) || alias.eq_ignore_ascii_case(&found.def.name);
+            let wanted = |alias: &str| {
+                alias.eq_ignore_ascii_case(&name.name)
+                    || alias.eq_ignore_ascii_case(&found.def.name)
+            };
             let offset = scope.tables.iter().find(|t| wanted(&t.alias)).map(|t| t.offset);
-            (Some(from), scope, offset.ok_or_else(|| SqlError::unknown("an UPDATE or DELETE whose FROM does not name its table"))?)
+            (
+                Some(from),
+                scope,
+                offset.ok_or_else(|| {
+                    SqlError::unknown("an UPDATE or DELETE whose FROM does not name its table")
+                })?,
+            )
         };
         binder.scopes.push(scope);
         let filter = filter.map(|f| binder.expr(f)).transpose()?;
@@ -110,21 +129,33 @@ impl<'c> Targets<'c> {
         let mut targets = Vec::new();
         let width = found.def.columns.len();
         let Some(from) = &self.from else {
-            let mut scan = Scan { stored: ctx.stored(found), physical: (0..width).collect(), def: found.def.clone(), seek: Seek::default(), changes: None };
+            let mut scan = Scan {
+                stored: ctx.stored(found),
+                physical: (0..width).collect(),
+                def: found.def.clone(),
+                seek: Seek::default(),
+                changes: None,
+            };
             scan.narrow(self.filter.as_ref());
             let physical = scan.physical.clone();
             scan.each_keyed(ctx, |key, row| {
                 let encoded = Encoded { columns: &found.def.encoding, bytes: row };
                 let env = Env::of(RowRef::Encoded(encoded, &physical), None);
                 if targets.len() < top && super::eval::is_true(ctx, &env, self.filter.as_ref())? {
-                    targets.push(Target { key: key.clone(), row: row.clone(), joined: encoded.all() });
+                    targets.push(Target {
+                        key: key.clone(),
+                        row: row.clone(),
+                        joined: encoded.all(),
+                    });
                 }
                 Ok(())
             })?;
             return Ok(targets);
         };
         if found.def.key().is_empty() {
-            return Err(SqlError::unknown("UPDATE and DELETE with FROM on a table without primary key"));
+            return Err(SqlError::unknown(
+                "UPDATE and DELETE with FROM on a table without primary key",
+            ));
         }
         let rows = ctx.rows_of(found);
         let mut seen = std::collections::HashSet::new();
@@ -152,7 +183,10 @@ impl Session {
     pub(super) fn top(&mut self, top: Option<&sqlparser::ast::Expr>) -> Result<usize> {
         match top {
             None => Ok(usize::MAX),
-            Some(top) => Ok(self.value_as(top, crate::value::SqlType::BigInt)?.as_int().unwrap_or(0).max(0) as usize),
+            Some(top) => {
+                Ok(self.value_as(top, crate::value::SqlType::BigInt)?.as_int().unwrap_or(0).max(0)
+                    as usize)
+            }
         }
     }
 

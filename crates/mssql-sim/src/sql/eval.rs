@@ -6,7 +6,10 @@ use super::plan::{Env, Ex, GO_ON, Math, Op, Plan, STOP, Typed};
 use super::query::run_plan;
 use crate::error::{Result, SqlError};
 use crate::session::Context;
-use crate::value::{SqlType as T, Value, compare, convert, convert_styled, decimal_text, parse_decimal, rescale, to_text};
+use crate::value::{
+    SqlType as T, Value, compare, convert, convert_styled, decimal_text, parse_decimal, rescale,
+    to_text,
+};
 
 /// The value of `typed`; of its type, or NULL.
 pub(crate) fn eval(ctx: &Context, env: &Env<'_>, typed: &Typed) -> Result<Value> {
@@ -15,7 +18,9 @@ pub(crate) fn eval(ctx: &Context, env: &Env<'_>, typed: &Typed) -> Result<Value>
         Ex::Var(name) => ctx.core.variable(name).map_or(Value::Null, |(_, value)| value),
         Ex::Col(depth, index) => env.up(*depth).row.get(*index),
         Ex::Aggregate(index) => env.aggregates.get(*index).cloned().unwrap_or(Value::Null),
-        Ex::Cast { of, style, attempt } => return cast(ctx, env, of, style.as_deref(), *attempt, typed.ty),
+        Ex::Cast { of, style, attempt } => {
+            return cast(ctx, env, of, style.as_deref(), *attempt, typed.ty);
+        }
         Ex::Compare(op, left, right) => {
             let (left, right) = (eval(ctx, env, left)?, eval(ctx, env, right)?);
             if left.is_null() || right.is_null() {
@@ -57,7 +62,9 @@ pub(crate) fn eval(ctx: &Context, env: &Env<'_>, typed: &Typed) -> Result<Value>
         Ex::InQuery(of, plan, negated) => in_query(ctx, env, of, plan, *negated)?,
         Ex::Like { text, pattern, escape, negated } => {
             match (eval(ctx, env, text)?, eval(ctx, env, pattern)?) {
-                (Value::Text(text), Value::Text(pattern)) => Value::Bit(like(&text, &pattern, *escape) != *negated),
+                (Value::Text(text), Value::Text(pattern)) => {
+                    Value::Bit(like(&text, &pattern, *escape) != *negated)
+                }
                 _ => Value::Null,
             }
         }
@@ -122,7 +129,14 @@ fn holds(op: Op, order: Ordering) -> bool {
     }
 }
 
-fn cast(ctx: &Context, env: &Env<'_>, of: &Typed, style: Option<&Typed>, attempt: bool, ty: T) -> Result<Value> {
+fn cast(
+    ctx: &Context,
+    env: &Env<'_>,
+    of: &Typed,
+    style: Option<&Typed>,
+    attempt: bool,
+    ty: T,
+) -> Result<Value> {
     let value = eval(ctx, env, of)?;
     let style = match style {
         Some(style) => eval(ctx, env, style)?.as_int().unwrap_or(0),
@@ -177,7 +191,10 @@ fn scalar(ctx: &Context, env: &Env<'_>, plan: &Plan) -> Result<Value> {
     let mut found = None;
     run_plan(ctx, Some(env), plan, &mut |row| {
         if found.is_some() {
-            return Err(SqlError::new(512, "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the subquery is used as an expression."));
+            return Err(SqlError::new(
+                512,
+                "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or when the subquery is used as an expression.",
+            ));
         }
         found = Some(row.get(0));
         Ok(GO_ON)
@@ -204,11 +221,16 @@ fn matches(text: &[char], pattern: &[char], escape: Option<char>) -> bool {
         '%' => (0..=text.len()).any(|i| matches(&text[i..], rest, escape)),
         '_' => text.split_first().is_some_and(|(_, text)| matches(text, rest, escape)),
         '[' => {
-            let Some(end) = rest.iter().skip(1).position(|c| *c == ']').map(|i| i + 1) else { return false };
+            let Some(end) = rest.iter().skip(1).position(|c| *c == ']').map(|i| i + 1) else {
+                return false;
+            };
             let (set, rest) = (&rest[..end], &rest[end + 1..]);
-            text.split_first().is_some_and(|(c, text)| in_set(*c, set) && matches(text, rest, escape))
+            text.split_first()
+                .is_some_and(|(c, text)| in_set(*c, set) && matches(text, rest, escape))
         }
-        literal => text.split_first().is_some_and(|(c, text)| c == literal && matches(text, rest, escape)),
+        literal => {
+            text.split_first().is_some_and(|(c, text)| c == literal && matches(text, rest, escape))
+        }
     }
 }
 
@@ -262,8 +284,10 @@ fn math(op: Math, left: Value, right: Value, ty: T) -> Result<Value> {
         })),
         (Value::Decimal(a, s), Value::Decimal(b, t)) => decimal_math(op, (a, s), (b, t), ty),
         (Value::DateTime(a, s), Value::DateTime(b, t)) => {
-            let thirds = i64::from(s) + if op == Math::Subtract { -i64::from(t) } else { i64::from(t) };
-            let days = i64::from(a) + if op == Math::Subtract { -i64::from(b) } else { i64::from(b) };
+            let thirds =
+                i64::from(s) + if op == Math::Subtract { -i64::from(t) } else { i64::from(t) };
+            let days =
+                i64::from(a) + if op == Math::Subtract { -i64::from(b) } else { i64::from(b) };
             let days = days + thirds.div_euclid(25_920_000);
             Ok(Value::DateTime(days as i32, thirds.rem_euclid(25_920_000) as u32))
         }
@@ -288,7 +312,8 @@ fn decimal_math(op: Math, (a, s): (i128, u8), (b, t): (i128, u8), ty: T) -> Resu
         }
         Math::Divide => {
             let up = i32::from(scale) + i32::from(t) - i32::from(s);
-            let scaled = if up >= 0 { rescale(a, 0, up as u8) } else { Some(a / 10_i128.pow((-up) as u32)) };
+            let scaled =
+                if up >= 0 { rescale(a, 0, up as u8) } else { Some(a / 10_i128.pow((-up) as u32)) };
             (scaled.ok_or_else(overflow)? / b, scale)
         }
         Math::Modulo => (both().map(|(x, y)| x % y).ok_or_else(overflow)?, wide),

@@ -46,7 +46,11 @@ pub(crate) enum Ex {
     Var(String),
     /// How many queries further out, and which column there.
     Col(usize, usize),
-    Cast { of: Box<Typed>, style: Option<Box<Typed>>, attempt: bool },
+    Cast {
+        of: Box<Typed>,
+        style: Option<Box<Typed>>,
+        attempt: bool,
+    },
     Compare(Op, Box<Typed>, Box<Typed>),
     And(Box<Typed>, Box<Typed>),
     Or(Box<Typed>, Box<Typed>),
@@ -54,7 +58,12 @@ pub(crate) enum Ex {
     IsNull(Box<Typed>, bool),
     In(Box<Typed>, Vec<Typed>, bool),
     InQuery(Box<Typed>, Rc<Plan>, bool),
-    Like { text: Box<Typed>, pattern: Box<Typed>, escape: Option<char>, negated: bool },
+    Like {
+        text: Box<Typed>,
+        pattern: Box<Typed>,
+        escape: Option<char>,
+        negated: bool,
+    },
     Case(Vec<(Typed, Typed)>, Option<Box<Typed>>),
     Math(Math, Box<Typed>, Box<Typed>),
     Negate(Box<Typed>),
@@ -142,8 +151,15 @@ pub(crate) enum From {
     Scan(Box<Scan>),
     Rows(Rc<Vec<Vec<Value>>>),
     Query(Box<Plan>),
-    Generate { start: Typed, stop: Typed, step: Option<Typed> },
-    Split { text: Typed, by: Typed },
+    Generate {
+        start: Typed,
+        stop: Typed,
+        step: Option<Typed>,
+    },
+    Split {
+        text: Typed,
+        by: Typed,
+    },
     Join(Box<Join>),
 }
 
@@ -229,7 +245,8 @@ impl RowRef<'_> {
             Self::Values(values) => values.to_vec(),
             Self::Encoded(encoded, physical) => {
                 let mut all = encoded.all();
-                if physical.len() == all.len() && physical.iter().enumerate().all(|(i, p)| i == *p) {
+                if physical.len() == all.len() && physical.iter().enumerate().all(|(i, p)| i == *p)
+                {
                     return all;
                 }
                 (0..width).map(|i| std::mem::replace(&mut all[physical[i]], Value::Null)).collect()

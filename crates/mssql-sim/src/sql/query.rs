@@ -15,20 +15,30 @@ use crate::session::Context;
 use crate::value::{SqlType as T, Value, convert, key_of, push_key};
 
 /// Calls `take` with each row of the result.
-pub(crate) fn run_plan(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan, take: &mut Take<'_>) -> Result<()> {
+pub(crate) fn run_plan(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &Plan,
+    take: &mut Take<'_>,
+) -> Result<()> {
     match plan {
         Plan::Select(select) => run_select(ctx, env, select, take),
         Plan::Values { rows, .. } => {
             let empty = Env::of(RowRef::None, env);
             for row in rows {
-                let values = row.iter().map(|e| eval(ctx, env.unwrap_or(&empty), e)).collect::<Result<Vec<_>>>()?;
+                let values = row
+                    .iter()
+                    .map(|e| eval(ctx, env.unwrap_or(&empty), e))
+                    .collect::<Result<Vec<_>>>()?;
                 if take(RowRef::Values(&values))?.is_break() {
                     break;
                 }
             }
             Ok(())
         }
-        Plan::Union { left, right, kind, .. } => each_of(&united(ctx, env, plan, left, right, *kind)?, take),
+        Plan::Union { left, right, kind, .. } => {
+            each_of(&united(ctx, env, plan, left, right, *kind)?, take)
+        }
         Plan::Ordered { of, order, skip, take: most } => {
             let mut rows = collect(ctx, env, of)?;
             rows.sort_by_cached_key(|row| {
@@ -45,7 +55,11 @@ pub(crate) fn run_plan(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan, take: 
 }
 
 /// All rows of a query.
-pub(crate) fn collect(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan) -> Result<Vec<Vec<Value>>> {
+pub(crate) fn collect(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &Plan,
+) -> Result<Vec<Vec<Value>>> {
     let width = plan.columns().len();
     let mut rows = Vec::new();
     run_plan(ctx, env, plan, &mut |row| {
@@ -55,13 +69,24 @@ pub(crate) fn collect(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan) -> Resu
     Ok(rows)
 }
 
-fn united(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan, left: &Plan, right: &Plan, kind: SetKind) -> Result<Vec<Vec<Value>>> {
+fn united(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &Plan,
+    left: &Plan,
+    right: &Plan,
+    kind: SetKind,
+) -> Result<Vec<Vec<Value>>> {
     let types: Vec<T> = plan.columns().iter().map(|c| c.column.ty).collect();
     let side = |side: &Plan| -> Result<Vec<Vec<Value>>> {
         let mut rows = collect(ctx, env, side)?;
         for row in &mut rows {
             for (i, value) in row.iter_mut().enumerate() {
-                *value = convert(std::mem::replace(value, Value::Null), side.columns()[i].column.ty, types[i])?;
+                *value = convert(
+                    std::mem::replace(value, Value::Null),
+                    side.columns()[i].column.ty,
+                    types[i],
+                )?;
             }
         }
         Ok(rows)
@@ -77,7 +102,10 @@ fn united(ctx: &Context, env: Option<&Env<'_>>, plan: &Plan, left: &Plan, right:
         SetKind::Except | SetKind::Intersect => {
             let other: HashSet<_> = other.iter().map(key_of).collect();
             let mut seen = HashSet::new();
-            rows.retain(|row| other.contains(&key_of(row)) == (kind == SetKind::Intersect) && seen.insert(key_of(row)));
+            rows.retain(|row| {
+                other.contains(&key_of(row)) == (kind == SetKind::Intersect)
+                    && seen.insert(key_of(row))
+            });
         }
     }
     Ok(rows)
@@ -91,7 +119,12 @@ pub(super) fn push_ordered(key: &mut Vec<u8>, value: &Value, descending: bool) {
     }
 }
 
-fn limits(ctx: &Context, env: Option<&Env<'_>>, skip: Option<&Typed>, take: Option<&Typed>) -> Result<(usize, usize)> {
+fn limits(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    skip: Option<&Typed>,
+    take: Option<&Typed>,
+) -> Result<(usize, usize)> {
     let outer = env.copied().unwrap_or(Env::EMPTY);
     let read = |typed: Option<&Typed>, default: usize| -> Result<usize> {
         let Some(typed) = typed else { return Ok(default) };
@@ -104,7 +137,12 @@ fn limits(ctx: &Context, env: Option<&Env<'_>>, skip: Option<&Typed>, take: Opti
     Ok((read(skip, 0)?, read(take, usize::MAX)?))
 }
 
-fn run_select(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan, take: &mut Take<'_>) -> Result<()> {
+fn run_select(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &SelectPlan,
+    take: &mut Take<'_>,
+) -> Result<()> {
     let (mut skip, mut most) = limits(ctx, env, plan.skip.as_ref(), plan.take.as_ref())?;
     if most == 0 {
         return Ok(());
@@ -140,7 +178,8 @@ fn run_select(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan, take: &mu
         if let (Some(copied), RowRef::Encoded(encoded, _)) = (&copied, row) {
             return out(RowRef::Encoded(encoded, copied));
         }
-        let values = plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;
+        let values =
+            plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;
         out(RowRef::Values(&values))
     })
 }
@@ -168,7 +207,10 @@ fn sorted(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan) -> Result<Vec
             for (typed, descending) in &plan.order {
                 push_ordered(&mut key, &eval(ctx, &here, typed)?, *descending);
             }
-            rows.push((key, plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<_>>()?));
+            rows.push((
+                key,
+                plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<_>>()?,
+            ));
         }
         Ok(GO_ON)
     })?;
@@ -177,7 +219,12 @@ fn sorted(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan) -> Result<Vec
 }
 
 /// The rows of a FROM clause.
-pub(crate) fn from_each(ctx: &Context, env: Option<&Env<'_>>, from: &From, take: &mut Take<'_>) -> Result<()> {
+pub(crate) fn from_each(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    from: &From,
+    take: &mut Take<'_>,
+) -> Result<()> {
     match from {
         From::One => take(RowRef::None).map(drop),
         From::Scan(scan) => scan.each(ctx, env, take),
@@ -189,10 +236,19 @@ pub(crate) fn from_each(ctx: &Context, env: Option<&Env<'_>>, from: &From, take:
             let (Some(start), Some(stop)) = (n(start)?, n(stop)?) else { return Ok(()) };
             let step = match step {
                 Some(step) => n(step)?.unwrap_or(1),
-                None => if start <= stop { 1 } else { -1 },
+                None => {
+                    if start <= stop {
+                        1
+                    } else {
+                        -1
+                    }
+                }
             };
             if step == 0 {
-                return Err(SqlError::new(4199, "Argument value 0 is invalid for argument 3 of generate_series function."));
+                return Err(SqlError::new(
+                    4199,
+                    "Argument value 0 is invalid for argument 3 of generate_series function.",
+                ));
             }
             let mut at = start;
             while if step > 0 { at <= stop } else { at >= stop } {
@@ -205,7 +261,11 @@ pub(crate) fn from_each(ctx: &Context, env: Option<&Env<'_>>, from: &From, take:
         }
         From::Split { text, by } => {
             let outer = env.copied().unwrap_or(Env::EMPTY);
-            let (Value::Text(text), Value::Text(by)) = (eval(ctx, &outer, text)?, eval(ctx, &outer, by)?) else { return Ok(()) };
+            let (Value::Text(text), Value::Text(by)) =
+                (eval(ctx, &outer, text)?, eval(ctx, &outer, by)?)
+            else {
+                return Ok(());
+            };
             let rows: Vec<_> = text.split(&by).map(|part| vec![Value::text(part)]).collect();
             each_of(&rows, take)
         }

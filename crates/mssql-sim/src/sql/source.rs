@@ -50,7 +50,9 @@ impl Scan {
         let mut at = 0;
         for (typed, descending) in order {
             let Ex::Col(0, logical) = typed.ex else { return false };
-            let Some(position) = key.iter().position(|k| *k == self.physical[logical]) else { return false };
+            let Some(position) = key.iter().position(|k| *k == self.physical[logical]) else {
+                return false;
+            };
             if position < fixed {
                 continue;
             }
@@ -64,21 +66,24 @@ impl Scan {
     }
 
     /// Calls `take` with every row within the bounds, in the order of the key.
-    pub(crate) fn each(&self, ctx: &Context, env: Option<&Env<'_>>, take: &mut Take<'_>) -> Result<()> {
+    pub(crate) fn each(
+        &self,
+        ctx: &Context,
+        env: Option<&Env<'_>>,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
         let outer = env.copied().unwrap_or(Env::EMPTY);
         let outer = Env { row: RowRef::None, aggregates: &[], parent: Some(&outer) };
         match &self.stored {
-            Stored::Rows(data) => {
-                self.each_row(ctx, &outer, |low, high| {
-                    for (_, row) in data.rows.range::<[u8], _>((low, high)) {
-                        let encoded = Encoded { columns: &self.def.encoding, bytes: row };
-                        if take(RowRef::Encoded(encoded, &self.physical))?.is_break() {
-                            break;
-                        }
+            Stored::Rows(data) => self.each_row(ctx, &outer, |low, high| {
+                for (_, row) in data.rows.range::<[u8], _>((low, high)) {
+                    let encoded = Encoded { columns: &self.def.encoding, bytes: row };
+                    if take(RowRef::Encoded(encoded, &self.physical))?.is_break() {
+                        break;
                     }
-                    Ok(())
-                })
-            }
+                }
+                Ok(())
+            }),
             Stored::Changes(changes) => {
                 let (from, to, old) = match &self.changes {
                     Some(call) => cdc::check_range(ctx, &outer, call)?,
@@ -86,7 +91,8 @@ impl Scan {
                 };
                 let (low, high) = self.lsn_bounds(ctx, &outer)?;
                 let (from, to) = (from.max(low), to.min(high));
-                let mut place = if from == Lsn::ZERO { changes.start() } else { changes.seek(from) };
+                let mut place =
+                    if from == Lsn::ZERO { changes.start() } else { changes.seek(from) };
                 while let Some((lsn, row)) = changes.next(&mut place) {
                     if lsn > to {
                         break;
@@ -105,7 +111,12 @@ impl Scan {
     }
 
     /// The key range, as bytes.
-    fn each_row(&self, ctx: &Context, env: &Env<'_>, run: impl FnOnce(Bound<&[u8]>, Bound<&[u8]>) -> Result<()>) -> Result<()> {
+    fn each_row(
+        &self,
+        ctx: &Context,
+        env: &Env<'_>,
+        run: impl FnOnce(Bound<&[u8]>, Bound<&[u8]>) -> Result<()>,
+    ) -> Result<()> {
         let key = self.key();
         let mut prefix = Vec::new();
         let value_at = |position: usize, typed: &Typed| -> Result<Option<Value>> {
@@ -125,12 +136,18 @@ impl Scan {
         let position = self.seek.equal.len();
         let end = |typed: &Option<Typed>| -> Result<Option<Vec<u8>>> {
             let Some(typed) = typed else { return Ok(None) };
-            Ok(value_at(position, typed)?.filter(|v| !v.is_null()).map(|value| [prefix.clone(), key_of([&value])].concat()))
+            Ok(value_at(position, typed)?
+                .filter(|v| !v.is_null())
+                .map(|value| [prefix.clone(), key_of([&value])].concat()))
         };
         let low = end(&self.seek.low)?.unwrap_or_else(|| prefix.clone());
-        let high = end(&self.seek.high)?.or_else(|| (!prefix.is_empty()).then(|| prefix.clone())).and_then(successor);
+        let high = end(&self.seek.high)?
+            .or_else(|| (!prefix.is_empty()).then(|| prefix.clone()))
+            .and_then(successor);
         let high = high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        if let Bound::Excluded(high) = high && low.as_slice() >= high {
+        if let Bound::Excluded(high) = high
+            && low.as_slice() >= high
+        {
             return Ok(());
         }
         run(Bound::Included(&low), high)
@@ -145,12 +162,17 @@ impl Scan {
             return Ok(lsn(equal)?.map_or((Lsn::ZERO, Lsn([0xFF; 10])), |l| (l, l)));
         }
         let low = self.seek.low.as_ref().map(lsn).transpose()?.flatten().unwrap_or(Lsn::ZERO);
-        let high = self.seek.high.as_ref().map(lsn).transpose()?.flatten().unwrap_or(Lsn([0xFF; 10]));
+        let high =
+            self.seek.high.as_ref().map(lsn).transpose()?.flatten().unwrap_or(Lsn([0xFF; 10]));
         Ok((low, high))
     }
 
     /// Rows with their keys, for UPDATE and DELETE.
-    pub(crate) fn each_keyed(&self, ctx: &Context, mut take: impl FnMut(&Key, &Arc<[u8]>) -> Result<()>) -> Result<()> {
+    pub(crate) fn each_keyed(
+        &self,
+        ctx: &Context,
+        mut take: impl FnMut(&Key, &Arc<[u8]>) -> Result<()>,
+    ) -> Result<()> {
         let Stored::Rows(data) = &self.stored else { return Ok(()) };
         self.each_row(ctx, &Env::EMPTY, |low, high| {
             for (key, row) in data.rows.range::<[u8], _>((low, high)) {
@@ -197,7 +219,12 @@ fn equal_to(filter: &Typed, column: usize, usable: &dyn Fn(&Typed) -> bool) -> O
 
 /// A value that the column does not go below (or above). With OR both sides must have the same one,
 /// as `a > @x OR (a = @x AND b > @y)` has.
-fn bound(filter: &Typed, column: usize, low: bool, usable: &dyn Fn(&Typed) -> bool) -> Option<Typed> {
+fn bound(
+    filter: &Typed,
+    column: usize,
+    low: bool,
+    usable: &dyn Fn(&Typed) -> bool,
+) -> Option<Typed> {
     match &filter.ex {
         Ex::And(a, b) => bound(a, column, low, usable).or_else(|| bound(b, column, low, usable)),
         Ex::Or(a, b) => {

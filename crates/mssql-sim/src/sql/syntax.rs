@@ -29,7 +29,8 @@ pub(crate) struct Statement {
 impl Statement {
     /// As it was written.
     pub(crate) fn text(&self) -> String {
-        self.tokens[self.from..self.to.min(self.tokens.len())].iter().map(|t| t.token.to_string()).collect()
+        let tokens = &self.tokens[self.from..self.to.min(self.tokens.len())];
+        tokens.iter().map(|t| t.token.to_string()).collect::<String>().trim().to_owned()
     }
 }
 
@@ -52,7 +53,8 @@ impl std::fmt::Display for Name {
 
 impl Name {
     pub(crate) fn of(name: &ObjectName) -> Result<Self> {
-        let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(|i| i.value.clone())).collect();
+        let parts: Option<Vec<String>> =
+            name.0.iter().map(|part| part.as_ident().map(|i| i.value.clone())).collect();
         Self::from_parts(parts.ok_or_else(|| SqlError::syntax(name))?)
     }
 
@@ -205,8 +207,12 @@ const DIALECT: MsSqlDialect = MsSqlDialect {};
 
 pub(crate) fn from_parser(error: ParserError) -> SqlError {
     match error {
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => SqlError::syntax(text),
-        ParserError::RecursionLimitExceeded => SqlError::new(191, "Some part of your SQL statement is nested too deeply."),
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
+            SqlError::syntax(text)
+        }
+        ParserError::RecursionLimitExceeded => {
+            SqlError::new(191, "Some part of your SQL statement is nested too deeply.")
+        }
     }
 }
 
@@ -218,9 +224,14 @@ pub(crate) fn read_batch(text: &str) -> Result<Vec<Statement>> {
 
 impl Reader<'_> {
     pub(crate) fn new(text: &str) -> Result<Self> {
-        let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|e| SqlError::syntax(e.message))?;
+        let tokens = Tokenizer::new(&DIALECT, text)
+            .tokenize_with_location()
+            .map_err(|e| SqlError::syntax(e.message))?;
         let tokens = Arc::new(tokens);
-        Ok(Self { parser: Parser::new(&DIALECT).with_tokens_with_locations(tokens.to_vec()), tokens })
+        Ok(Self {
+            parser: Parser::new(&DIALECT).with_tokens_with_locations(tokens.to_vec()),
+            tokens,
+        })
     }
 
     /// Statements up to the end, or to where `stop` says so.
@@ -272,7 +283,10 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, wanted: &str) -> SqlError {
-        SqlError::syntax(format!("expected {wanted}, found '{}'", self.parser.peek_token_ref().token))
+        SqlError::syntax(format!(
+            "expected {wanted}, found '{}'",
+            self.parser.peek_token_ref().token
+        ))
     }
 
     fn take(&mut self, token: &Token) -> bool {
@@ -348,13 +362,16 @@ impl Reader<'_> {
                 self.words(&["TRUNCATE", "TABLE"]);
                 Ok(Kind::Truncate(self.name()?))
             }
-            ("CREATE" | "ALTER", "LOGIN" | "USER" | "ROLE" | "SERVER") | ("GRANT" | "DENY" | "REVOKE", _) | ("DROP", "LOGIN" | "USER" | "ROLE") => self.security(),
+            ("CREATE" | "ALTER", "LOGIN" | "USER" | "ROLE" | "SERVER")
+            | ("GRANT" | "DENY" | "REVOKE", _)
+            | ("DROP", "LOGIN" | "USER" | "ROLE") => self.security(),
             ("CREATE", _) => self.create(),
             ("ALTER", _) => self.alter(),
             ("DROP", _) => self.drop(),
-            _ if self.parser.peek_token_ref().token == Token::LParen => Ok(Kind::Select(self.query()?)),
+            _ if self.parser.peek_token_ref().token == Token::LParen => {
+                Ok(Kind::Select(self.query()?))
+            }
             _ => self.flow(),
         }
     }
 }
-

@@ -31,7 +31,9 @@ pub(crate) fn find(ctx: &Context, name: &Name) -> Result<Option<View>> {
         }),
         "information_schema" => information::find(ctx, &view),
         "cdc" => cdc::find(ctx, &database, &view),
-        "dbo" if database.eq_ignore_ascii_case("msdb") && view == "cdc_jobs" => Ok(Some(cdc::jobs(ctx)?)),
+        "dbo" if database.eq_ignore_ascii_case("msdb") && view == "cdc_jobs" => {
+            Ok(Some(cdc::jobs(ctx)?))
+        }
         _ => Ok(None),
     }
 }
@@ -42,11 +44,32 @@ pub(super) fn view(columns: &[(&str, T)], rows: Vec<Vec<Value>>) -> View {
 
 /// `system_type_id` and `user_type_id` of `sys.types`.
 pub(super) const TYPES: [(&str, i32, i32); 26] = [
-    ("uniqueidentifier", 36, 36), ("date", 40, 40), ("time", 41, 41), ("datetime2", 42, 42), ("datetimeoffset", 43, 43),
-    ("tinyint", 48, 48), ("smallint", 52, 52), ("int", 56, 56), ("smalldatetime", 58, 58), ("real", 59, 59), ("money", 60, 60),
-    ("datetime", 61, 61), ("float", 62, 62), ("bit", 104, 104), ("decimal", 106, 106), ("numeric", 108, 108), ("smallmoney", 122, 122),
-    ("bigint", 127, 127), ("varbinary", 165, 165), ("varchar", 167, 167), ("binary", 173, 173), ("char", 175, 175),
-    ("timestamp", 189, 189), ("nvarchar", 231, 231), ("nchar", 239, 239), ("xml", 241, 241),
+    ("uniqueidentifier", 36, 36),
+    ("date", 40, 40),
+    ("time", 41, 41),
+    ("datetime2", 42, 42),
+    ("datetimeoffset", 43, 43),
+    ("tinyint", 48, 48),
+    ("smallint", 52, 52),
+    ("int", 56, 56),
+    ("smalldatetime", 58, 58),
+    ("real", 59, 59),
+    ("money", 60, 60),
+    ("datetime", 61, 61),
+    ("float", 62, 62),
+    ("bit", 104, 104),
+    ("decimal", 106, 106),
+    ("numeric", 108, 108),
+    ("smallmoney", 122, 122),
+    ("bigint", 127, 127),
+    ("varbinary", 165, 165),
+    ("varchar", 167, 167),
+    ("binary", 173, 173),
+    ("char", 175, 175),
+    ("timestamp", 189, 189),
+    ("nvarchar", 231, 231),
+    ("nchar", 239, 239),
+    ("xml", 241, 241),
 ];
 
 pub(super) fn type_id(ty: T) -> i32 {

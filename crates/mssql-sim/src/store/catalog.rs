@@ -23,7 +23,15 @@ pub(crate) struct ColumnDef {
 
 impl ColumnDef {
     pub(crate) fn plain(name: &str, ty: SqlType, nullable: bool) -> Self {
-        Self { name: name.into(), ty, nullable, identity: None, default: None, computed: None, id: 0 }
+        Self {
+            name: name.into(),
+            ty,
+            nullable,
+            identity: None,
+            default: None,
+            computed: None,
+            id: 0,
+        }
     }
 
     pub(crate) fn column(&self) -> Column {
@@ -62,7 +70,13 @@ pub(crate) struct TableDef {
 }
 
 impl TableDef {
-    pub(crate) fn new(id: i32, schema: &str, name: &str, mut columns: Vec<ColumnDef>, created: Clock7) -> Self {
+    pub(crate) fn new(
+        id: i32,
+        schema: &str,
+        name: &str,
+        mut columns: Vec<ColumnDef>,
+        created: Clock7,
+    ) -> Self {
         for (i, column) in columns.iter_mut().enumerate() {
             column.id = i as i32 + 1;
         }
@@ -154,7 +168,8 @@ impl Catalog {
     }
 
     pub(crate) fn put(&mut self, table: TableDef) {
-        self.tables.insert((table.schema.to_lowercase(), table.name.to_lowercase()), Arc::new(table));
+        self.tables
+            .insert((table.schema.to_lowercase(), table.name.to_lowercase()), Arc::new(table));
     }
 
     pub(crate) fn remove(&mut self, table: &TableDef) {

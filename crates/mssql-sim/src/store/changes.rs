@@ -64,7 +64,11 @@ impl ChangeTable {
         let (mut low, mut high) = (0, self.full.len());
         while low < high {
             let middle = (low + high) / 2;
-            let below = self.full.get(middle).and_then(|p| p.rows.last()).is_some_and(|(_, lsn)| *lsn < from);
+            let below = self
+                .full
+                .get(middle)
+                .and_then(|p| p.rows.last())
+                .is_some_and(|(_, lsn)| *lsn < from);
             if below { low = middle + 1 } else { high = middle }
         }
         let row = self.piece(low).map_or(0, |p| p.rows.partition_point(|(_, lsn)| *lsn < from));

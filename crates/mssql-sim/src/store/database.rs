@@ -30,7 +30,8 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn new(id: i32, name: &str, created: Clock7) -> Self {
-        let state = State { catalog: Arc::new(Catalog::new()), data: HashMap::new(), cdc: Cdc::default() };
+        let state =
+            State { catalog: Arc::new(Catalog::new()), data: HashMap::new(), cdc: Cdc::default() };
         Self {
             id,
             name: name.into(),

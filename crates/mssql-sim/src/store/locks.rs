@@ -67,7 +67,11 @@ impl Locks {
                 return Err(SqlError::cancelled());
             }
             held.waiting.insert(transaction, table);
-            held = self.freed.wait_timeout(held, Duration::from_millis(20)).unwrap_or_else(PoisonError::into_inner).0;
+            held = self
+                .freed
+                .wait_timeout(held, Duration::from_millis(20))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         held.waiting.remove(&transaction);
         held.owners.insert(table, transaction);

@@ -66,10 +66,25 @@ impl LsnSource {
 /// What the capture agent finds in the log.
 #[derive(Debug)]
 pub(crate) enum LogItem {
-    Transaction { commit: Lsn, begin: Clock7, end: Clock7, id: u64, changes: Vec<Change> },
+    Transaction {
+        commit: Lsn,
+        begin: Clock7,
+        end: Clock7,
+        id: u64,
+        changes: Vec<Change>,
+    },
     /// A capture instance was made: its `start_lsn` is known once the agent has come here.
-    Enabled { instance: String, lsn: Lsn },
-    Ddl { table: i32, command: String, lsn: Lsn, at: Clock7, column_changed: bool },
+    Enabled {
+        instance: String,
+        lsn: Lsn,
+    },
+    Ddl {
+        table: i32,
+        command: String,
+        lsn: Lsn,
+        at: Clock7,
+        column_changed: bool,
+    },
 }
 
 /// The log that has not been captured yet.

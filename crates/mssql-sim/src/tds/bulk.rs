@@ -4,7 +4,10 @@ use crate::error::{Result, SqlError};
 use crate::value::{Column, SqlType, Value, read_type_info, read_typed, utf16_text};
 
 fn broken() -> SqlError {
-    SqlError::new(4002, "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.")
+    SqlError::new(
+        4002,
+        "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.",
+    )
 }
 
 /// Calls `row` with the types that the client declared and the values of each row.

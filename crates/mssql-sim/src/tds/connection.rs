@@ -51,13 +51,17 @@ pub(crate) async fn serve(tcp: TcpStream, server: Arc<Server>) -> io::Result<()>
 }
 
 /// PRELOGIN, TLS as agreed, LOGIN7.
-async fn negotiate(mut tcp: TcpStream, server: &Arc<Server>) -> io::Result<Option<(Option<Login>, Boxed, bool)>> {
+async fn negotiate(
+    mut tcp: TcpStream,
+    server: &Arc<Server>,
+) -> io::Result<Option<(Option<Login>, Boxed, bool)>> {
     let Some(hello) = read_message(&mut tcp).await? else { return Ok(None) };
     if hello.kind != kind::PRELOGIN {
         return Ok(None);
     }
     let fed_auth = prelogin::wants_fed_auth(&hello.body);
-    let Some(encryption) = Encryption::answer(Encryption::asked(&hello.body), server.options.tls()) else {
+    let Some(encryption) = Encryption::answer(Encryption::asked(&hello.body), server.options.tls())
+    else {
         return Ok(None);
     };
     let answer = prelogin::response(encryption, fed_auth);
@@ -86,13 +90,21 @@ enum Work {
     Broken(SqlError),
 }
 
-async fn session(stream: Boxed, server: Arc<Server>, login: Login, fed_auth: bool) -> io::Result<()> {
+async fn session(
+    stream: Boxed,
+    server: Arc<Server>,
+    login: Login,
+    fed_auth: bool,
+) -> io::Result<()> {
     let (reader, mut writer) = tokio::io::split(stream);
     let cancel = Arc::new(AtomicBool::new(false));
     let (out, mut from_session) = mpsc::channel(4);
     let (to_session, work) = std::sync::mpsc::channel();
     let (packet_size, mut packer) = {
-        let size = match login.packet_size { 0 => 4096, n => n.clamp(512, 32_767) };
+        let size = match login.packet_size {
+            0 => 4096,
+            n => n.clamp(512, 32_767),
+        };
         (size, Packer::new(4096))
     };
     let tokens = Tokens::new(out, cancel.clone());

@@ -18,9 +18,7 @@ pub(crate) struct Login {
 impl Login {
     /// `None`: this is no LOGIN7.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
-        let text = |at: usize| -> Option<String> {
-            Some(utf16(field(body, at)?))
-        };
+        let text = |at: usize| -> Option<String> { Some(utf16(field(body, at)?)) };
         let password: Vec<u8> =
             field(body, 44)?.iter().map(|byte| (byte ^ 0xA5).rotate_left(4)).collect();
         Some(Self {

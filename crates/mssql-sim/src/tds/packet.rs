@@ -28,7 +28,9 @@ pub(super) struct Message {
 }
 
 /// The next message; `None` at the end of the stream.
-pub(super) async fn read_message(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Message>> {
+pub(super) async fn read_message(
+    from: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<Message>> {
     let mut body = Vec::new();
     loop {
         let mut header = [0; HEADER];

@@ -2,7 +2,7 @@
 
 use super::packet::{Message, kind};
 use crate::error::{Result, SqlError};
-use crate::value::{Column, Value, read_type_info, read_typed, utf16_text};
+use crate::value::{Column, SqlType, Value, read_type_info, read_typed, utf16_text};
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ pub(crate) enum TransactionRequest {
     Save(String),
 }
 
+/// A NULL without a type: [MS-TDS] 2.2.5.4.1.
+const NULL_TYPE: u8 = 0x1F;
+
 fn broken() -> SqlError {
     SqlError::new(8009, "The incoming tabular data stream (TDS) protocol stream is incorrect.")
 }
@@ -51,7 +54,8 @@ impl Request {
 
 /// ALL_HEADERS begins with its own length.
 fn after_headers(body: &[u8]) -> Result<&[u8]> {
-    let len = body.get(..4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(broken)?;
+    let len =
+        body.get(..4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(broken)?;
     body.get(len as usize..).ok_or_else(broken)
 }
 
@@ -98,11 +102,22 @@ fn call(body: &[u8]) -> Result<Request> {
     while bytes.0.first().is_some_and(|b| *b != 0xFF && *b != 0x80) {
         let name = bytes.short_text()?;
         let output = bytes.take(1)?[0] & 1 != 0;
+        if bytes.0.first() == Some(&NULL_TYPE) {
+            bytes.take(1)?;
+            let column = Column { ty: SqlType::Int, nullable: true };
+            parameters.push(Parameter { name, output, column, value: Value::Null });
+            continue;
+        }
         let (column, len) = read_type_info(bytes.0)?;
         bytes.take(len)?;
         let (value, len) = read_typed(column, bytes.0)?;
         bytes.take(len)?;
-        parameters.push(Parameter { name, output, column: Column { nullable: true, ..column }, value });
+        parameters.push(Parameter {
+            name,
+            output,
+            column: Column { nullable: true, ..column },
+            value,
+        });
     }
     Ok(Request::Call { name, parameters })
 }
@@ -114,6 +129,8 @@ fn transaction(body: &[u8]) -> Result<Request> {
         7 => TransactionRequest::Commit,
         8 => TransactionRequest::Rollback(bytes.short_text()?),
         9 => TransactionRequest::Save(bytes.short_text()?),
-        other => return Err(SqlError::unknown(format!("the transaction manager's request {other}"))),
+        other => {
+            return Err(SqlError::unknown(format!("the transaction manager's request {other}")));
+        }
     }))
 }

@@ -36,12 +36,13 @@ impl Certificate {
         let key = made.signing_key.serialize_der();
         let config = |alpn: Vec<Vec<u8>>, versions| -> io::Result<Arc<ServerConfig>> {
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.clone()));
-            let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_protocol_versions(versions)
-                .map_err(io::Error::other)?
-                .with_no_client_auth()
-                .with_single_cert(vec![der.clone()], key)
-                .map_err(io::Error::other)?;
+            let mut config =
+                ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                    .with_protocol_versions(versions)
+                    .map_err(io::Error::other)?
+                    .with_no_client_auth()
+                    .with_single_cert(vec![der.clone()], key)
+                    .map_err(io::Error::other)?;
             config.alpn_protocols = alpn;
             Ok(Arc::new(config))
         };
@@ -58,7 +59,8 @@ fn pem(der: &[u8]) -> String {
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in der.chunks(48) {
         for three in line.chunks(3) {
-            let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
+            let bits = (0..3)
+                .fold(0_u32, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
             for i in 0..4 {
                 let six = (bits >> (18 - 6 * i) & 63) as usize;
                 text.push(if i > three.len() { '=' } else { char::from(ALPHABET[six]) });
@@ -70,7 +72,10 @@ fn pem(der: &[u8]) -> String {
 }
 
 /// The handshake that follows PRELOGIN.
-pub(super) async fn accept_wrapped(tcp: TcpStream, with: &Certificate) -> io::Result<TlsStream<Wrapped>> {
+pub(super) async fn accept_wrapped(
+    tcp: TcpStream,
+    with: &Certificate,
+) -> io::Result<TlsStream<Wrapped>> {
     let wrapped = Wrapped { tcp, framing: true, left: 0, header: Vec::new(), pending: Vec::new() };
     let mut stream = TlsAcceptor::from(with.wrapped.clone()).accept(wrapped).await?;
     stream.get_mut().0.framing = false;
@@ -78,7 +83,10 @@ pub(super) async fn accept_wrapped(tcp: TcpStream, with: &Certificate) -> io::Re
 }
 
 /// TDS 8.0: the handshake comes first.
-pub(super) async fn accept_strict(tcp: TcpStream, with: &Certificate) -> io::Result<TlsStream<TcpStream>> {
+pub(super) async fn accept_strict(
+    tcp: TcpStream,
+    with: &Certificate,
+) -> io::Result<TlsStream<TcpStream>> {
     TlsAcceptor::from(with.strict.clone()).accept(tcp).await
 }
 
@@ -107,7 +115,11 @@ impl Wrapped {
 }
 
 impl AsyncRead for Wrapped {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.framing && this.left == 0 {
             return Pin::new(&mut this.tcp).poll_read(cx, buf);
@@ -121,7 +133,8 @@ impl AsyncRead for Wrapped {
             }
             this.header.extend(part.filled());
             if this.header.len() == 8 {
-                this.left = usize::from(u16::from_be_bytes([this.header[2], this.header[3]])).saturating_sub(8);
+                this.left = usize::from(u16::from_be_bytes([this.header[2], this.header[3]]))
+                    .saturating_sub(8);
                 this.header.clear();
             }
         }
@@ -136,7 +149,11 @@ impl AsyncRead for Wrapped {
 }
 
 impl AsyncWrite for Wrapped {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if !this.framing {
             ready!(this.drain(cx))?;

@@ -14,7 +14,9 @@ use crate::value::{Column, Encoded, Value, skip_value, write_type_info, write_va
 pub(crate) enum Out {
     Data(Vec<u8>),
     /// The message is complete; `cancelled`: it ends with the acknowledgement of an attention.
-    End { cancelled: bool },
+    End {
+        cancelled: bool,
+    },
     /// The server ends the connection, as errors of severity 20 and up do.
     Close,
 }
@@ -55,12 +57,26 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new(to: Sender<Out>, cancel: Arc<AtomicBool>) -> Self {
-        Self { buffer: Vec::with_capacity(PIECE * 2), to: Some(to), cancel, in_procedure: false, open_done: None, finished: false }
+        Self {
+            buffer: Vec::with_capacity(PIECE * 2),
+            to: Some(to),
+            cancel,
+            in_procedure: false,
+            open_done: None,
+            finished: false,
+        }
     }
 
     /// Tokens that nobody reads, for statements of the control surface.
     pub(crate) fn nowhere() -> Self {
-        Self { buffer: Vec::new(), to: None, cancel: Arc::default(), in_procedure: false, open_done: None, finished: false }
+        Self {
+            buffer: Vec::new(),
+            to: None,
+            cancel: Arc::default(),
+            in_procedure: false,
+            open_done: None,
+            finished: false,
+        }
     }
 
     pub(crate) fn cancelled(&self) -> bool {
@@ -101,7 +117,8 @@ impl Tokens {
         }
         let last = self.open_done.take().filter(|at| at + 13 == self.buffer.len());
         if let Some(at) = last {
-            let status = u16::from_le_bytes([self.buffer[at + 1], self.buffer[at + 2]]) & !DONE_MORE;
+            let status =
+                u16::from_le_bytes([self.buffer[at + 1], self.buffer[at + 2]]) & !DONE_MORE;
             self.buffer[at + 1..at + 3].copy_from_slice(&status.to_le_bytes());
         } else if !self.finished {
             self.done(0xFD, 0, 0);
@@ -123,6 +140,11 @@ impl Tokens {
         if let Some(to) = self.to.take() {
             drop(to.blocking_send(Out::Close));
         }
+    }
+
+    /// Ends the connection without a word.
+    pub(crate) fn cut(&mut self) {
+        self.to = None;
     }
 
     pub(crate) fn columns(&mut self, columns: &[Named]) {
@@ -162,9 +184,16 @@ impl Tokens {
     }
 
     /// ROW from bytes that are its columns already.
-    pub(crate) fn raw_row(&mut self, encoded: Encoded<'_>, columns: &[usize], ends: &mut Vec<usize>) {
+    pub(crate) fn raw_row(
+        &mut self,
+        encoded: Encoded<'_>,
+        columns: &[usize],
+        ends: &mut Vec<usize>,
+    ) {
         self.buffer.push(0xD1);
-        if columns.len() == encoded.columns.len() && columns.windows(2).all(|pair| pair[1] == pair[0] + 1) {
+        if columns.len() == encoded.columns.len()
+            && columns.windows(2).all(|pair| pair[1] == pair[0] + 1)
+        {
             self.buffer.extend_from_slice(encoded.bytes);
             return;
         }
@@ -223,7 +252,8 @@ impl Tokens {
     /// The end of a statement, with the number of rows where it has one.
     pub(crate) fn statement_done(&mut self, rows: Option<u64>, failed: bool, select: bool) {
         let token = if self.in_procedure { 0xFF } else { 0xFD };
-        let status = rows.map_or(0, |_| DONE_COUNT) | if failed { DONE_ERROR } else { 0 } | DONE_MORE;
+        let status =
+            rows.map_or(0, |_| DONE_COUNT) | if failed { DONE_ERROR } else { 0 } | DONE_MORE;
         self.open_done = Some(self.buffer.len());
         self.buffer.push(token);
         self.buffer.extend(status.to_le_bytes());

@@ -25,7 +25,8 @@ impl Clock7 {
     /// Rounded to 1/300 s, as `datetime` does.
     pub(crate) fn to_datetime(self) -> (i32, u32) {
         let thirds = ticks_to_300(self.ticks);
-        let (day, thirds) = if thirds >= 25_920_000 { (self.day + 1, 0) } else { (self.day, thirds) };
+        let (day, thirds) =
+            if thirds >= 25_920_000 { (self.day + 1, 0) } else { (self.day, thirds) };
         (day - DAY_1900, thirds)
     }
 }
@@ -64,7 +65,11 @@ pub(crate) fn civil(days: i32) -> (i32, u32, u32) {
 }
 
 pub(crate) fn days_in_month(year: i32, month: u32) -> u32 {
-    let next = if month == 12 { days_from_civil(year + 1, 1, 1) } else { days_from_civil(year, month + 1, 1) };
+    let next = if month == 12 {
+        days_from_civil(year + 1, 1, 1)
+    } else {
+        days_from_civil(year, month + 1, 1)
+    };
     (next - days_from_civil(year, month, 1)) as u32
 }
 

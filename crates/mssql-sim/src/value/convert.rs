@@ -26,10 +26,15 @@ pub(crate) fn convert_styled(value: Value, from: T, to: T, style: i64) -> Result
         T::Decimal(p, s) | T::Numeric(p, s) => to_decimal(&value, from, p, s),
         T::Money => to_decimal(&value, from, 19, 4),
         T::SmallMoney => to_decimal(&value, from, 10, 4),
-        T::Date | T::Time(_) | T::DateTime | T::SmallDateTime | T::DateTime2(_) | T::DateTimeOffset(_) => {
-            to_moment(&value, from, to)
+        T::Date
+        | T::Time(_)
+        | T::DateTime
+        | T::SmallDateTime
+        | T::DateTime2(_)
+        | T::DateTimeOffset(_) => to_moment(&value, from, to),
+        T::Char(_) | T::VarChar(_) | T::NChar(_) | T::NVarChar(_) => {
+            to_chars(&value, from, to, style)
         }
-        T::Char(_) | T::VarChar(_) | T::NChar(_) | T::NVarChar(_) => to_chars(&value, from, to, style),
         T::Xml => Ok(Value::Text(to_text(&value, from, 0))),
         T::Binary(_) | T::VarBinary(_) | T::RowVersion => to_bytes(&value, from, to, style),
         T::UniqueIdentifier => to_guid(&value, from),
@@ -37,11 +42,20 @@ pub(crate) fn convert_styled(value: Value, from: T, to: T, style: i64) -> Result
 }
 
 fn failed(text: &str, from: T, to: &str) -> SqlError {
-    SqlError::new(245, format!("Conversion failed when converting the {} value '{text}' to data type {to}.", from.name()))
+    SqlError::new(
+        245,
+        format!(
+            "Conversion failed when converting the {} value '{text}' to data type {to}.",
+            from.name()
+        ),
+    )
 }
 
 fn not_allowed(from: T, to: &str) -> SqlError {
-    SqlError::new(529, format!("Explicit conversion from data type {} to {to} is not allowed.", from.name()))
+    SqlError::new(
+        529,
+        format!("Explicit conversion from data type {} to {to} is not allowed.", from.name()),
+    )
 }
 
 fn to_bit(value: &Value, from: T) -> Result<Value> {
@@ -67,7 +81,11 @@ fn to_int(value: &Value, from: T, low: i64, high: i64, name: &str) -> Result<Val
         Value::Decimal(n, scale) => {
             let unit = 10_i128.pow(u32::from(*scale));
             // money rounds, decimal cuts off.
-            if matches!(from, T::Money | T::SmallMoney) { (n + unit / 2 * n.signum()) / unit } else { n / unit }
+            if matches!(from, T::Money | T::SmallMoney) {
+                (n + unit / 2 * n.signum()) / unit
+            } else {
+                n / unit
+            }
         }
         Value::Float(f) if f.abs() < 1e19 => *f as i128,
         Value::Float(_) => return Err(SqlError::overflow(name)),
@@ -75,13 +93,21 @@ fn to_int(value: &Value, from: T, low: i64, high: i64, name: &str) -> Result<Val
             "" => 0,
             trimmed => trimmed.parse().map_err(|_| failed(text, from, name))?,
         },
-        Value::Bytes(bytes) => bytes.iter().rev().take(8).rev().fold(0_i64, |n, b| n << 8 | i64::from(*b)).into(),
+        Value::Bytes(bytes) => {
+            bytes.iter().rev().take(8).rev().fold(0_i64, |n, b| n << 8 | i64::from(*b)).into()
+        }
         Value::DateTime(day, thirds) => i128::from(*day) + i128::from(*thirds >= 12_960_000),
         _ => return Err(not_allowed(from, name)),
     };
     match i64::try_from(n) {
         Ok(n) if (low..=high).contains(&n) => Ok(Value::Int(n)),
-        _ if value.as_text().is_some() => Err(SqlError::new(248, format!("The conversion of the {} value '{n}' overflowed an {name} column.", from.name()))),
+        _ if value.as_text().is_some() => Err(SqlError::new(
+            248,
+            format!(
+                "The conversion of the {} value '{n}' overflowed an {name} column.",
+                from.name()
+            ),
+        )),
         _ => Err(SqlError::overflow(name)),
     }
 }
@@ -101,17 +127,21 @@ fn to_float(value: &Value, from: T, name: &str) -> Result<f64> {
 }
 
 fn to_decimal(value: &Value, from: T, precision: u8, scale: u8) -> Result<Value> {
-    let bad = || SqlError::new(8114, format!("Error converting data type {} to numeric.", from.name()));
+    let bad =
+        || SqlError::new(8114, format!("Error converting data type {} to numeric.", from.name()));
     let (digits, have) = match value {
         Value::Bit(b) => (i128::from(*b), 0),
         Value::Int(n) => (i128::from(*n), 0),
         Value::Decimal(n, s) => (*n, *s),
-        Value::Float(f) => parse_decimal(&format!("{f:.*}", usize::from(scale.min(17)))).ok_or_else(bad)?,
+        Value::Float(f) => {
+            parse_decimal(&format!("{f:.*}", usize::from(scale.min(17)))).ok_or_else(bad)?
+        }
         Value::Text(text) => parse_decimal(text.trim().trim_start_matches('$')).ok_or_else(bad)?,
         Value::Bytes(_) => return Err(not_allowed(from, "numeric")),
         _ => return Err(not_allowed(from, "numeric")),
     };
-    let digits = rescale(digits, have, scale).filter(|n| n.unsigned_abs() < 10_u128.pow(u32::from(precision)));
+    let digits = rescale(digits, have, scale)
+        .filter(|n| n.unsigned_abs() < 10_u128.pow(u32::from(precision)));
     digits.map(|n| Value::Decimal(n, scale)).ok_or_else(|| SqlError::overflow("numeric"))
 }
 
@@ -136,7 +166,9 @@ pub(crate) fn parse_decimal(text: &str) -> Option<(i128, u8)> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.len() + fraction.len() == 0 || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit()) {
+    if whole.len() + fraction.len() == 0
+        || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let mut digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
@@ -164,20 +196,28 @@ fn to_moment(value: &Value, from: T, to: T) -> Result<Value> {
         Value::DateTime(day, thirds) => (day + DAY_1900, ticks_from_300(*thirds), None),
         Value::Text(text) => {
             let found = parse_moment(text).ok_or_else(|| {
-                SqlError::new(241, "Conversion failed when converting date and/or time from character string.")
+                SqlError::new(
+                    241,
+                    "Conversion failed when converting date and/or time from character string.",
+                )
             })?;
             (found.day.unwrap_or(DAY_1900), found.ticks, found.offset)
         }
-        Value::Int(n) if matches!(to, T::DateTime | T::SmallDateTime) => (*n as i32 + DAY_1900, 0, None),
+        Value::Int(n) if matches!(to, T::DateTime | T::SmallDateTime) => {
+            (*n as i32 + DAY_1900, 0, None)
+        }
         Value::Bytes(bytes) if matches!(to, T::DateTime) && bytes.len() == 8 => {
-            let half = |at: usize| bytes[at..at + 4].iter().fold(0_u32, |n, b| n << 8 | u32::from(*b));
+            let half =
+                |at: usize| bytes[at..at + 4].iter().fold(0_u32, |n, b| n << 8 | u32::from(*b));
             return Ok(Value::DateTime(half(0) as i32, half(4)));
         }
         _ => return Err(not_allowed(from, to.name())),
     };
     // A datetime that becomes a datetime2 keeps its thirds: .003 is .0033333.
     let ticks = match (value, to) {
-        (Value::DateTime(_, thirds), T::DateTime2(_) | T::Time(_) | T::DateTimeOffset(_)) => i64::from(*thirds) * 100_000 / 3,
+        (Value::DateTime(_, thirds), T::DateTime2(_) | T::Time(_) | T::DateTimeOffset(_)) => {
+            i64::from(*thirds) * 100_000 / 3
+        }
         _ => ticks,
     };
     at_scale(day, ticks, offset, to)
@@ -188,7 +228,15 @@ fn at_scale(day: i32, ticks: i64, offset: Option<i16>, to: T) -> Result<Value> {
         let ticks = round_ticks(ticks, scale);
         if ticks >= DAY7 { (day + 1, ticks - DAY7) } else { (day, ticks) }
     };
-    let out_of_range = || SqlError::new(242, format!("The conversion to the data type {} resulted in an out-of-range value.", to.name()));
+    let out_of_range = || {
+        SqlError::new(
+            242,
+            format!(
+                "The conversion to the data type {} resulted in an out-of-range value.",
+                to.name()
+            ),
+        )
+    };
     Ok(match to {
         T::Date => Value::Date(day),
         T::Time(scale) => Value::Time(rounded(scale).1),
@@ -206,13 +254,17 @@ fn at_scale(day: i32, ticks: i64, offset: Option<i16>, to: T) -> Result<Value> {
             let thirds = ticks_to_300(ticks);
             let (day, thirds) = if thirds >= 25_920_000 { (day + 1, 0) } else { (day, thirds) };
             // From 1753 on.
-            if day < 639_905 { return Err(out_of_range()) }
+            if day < 639_905 {
+                return Err(out_of_range());
+            }
             Value::DateTime(day - DAY_1900, thirds)
         }
         _ => {
             let minutes = (ticks + 300_000_000) / 600_000_000;
             let day = day + (minutes / 1440) as i32 - DAY_1900;
-            if !(0..=65_535).contains(&day) { return Err(out_of_range()) }
+            if !(0..=65_535).contains(&day) {
+                return Err(out_of_range());
+            }
             Value::DateTime(day, (minutes % 1440) as u32 * 18_000)
         }
     })
@@ -226,7 +278,14 @@ fn to_chars(value: &Value, from: T, to: T, style: i64) -> Result<Value> {
     if units(&text) > usize::from(most) {
         let lossless = from.is_number() && !matches!(from, T::Bit);
         if lossless || from == T::UniqueIdentifier {
-            return Err(SqlError::new(8115, format!("Arithmetic overflow error converting {} to data type {}.", from.name(), to.name())));
+            return Err(SqlError::new(
+                8115,
+                format!(
+                    "Arithmetic overflow error converting {} to data type {}.",
+                    from.name(),
+                    to.name()
+                ),
+            ));
         }
         while units(&text) > usize::from(most) {
             text.pop();
@@ -242,9 +301,14 @@ fn to_chars(value: &Value, from: T, to: T, style: i64) -> Result<Value> {
 fn to_bytes(value: &Value, from: T, to: T, style: i64) -> Result<Value> {
     let mut bytes = match value {
         Value::Bytes(bytes) => bytes.clone(),
-        Value::Text(text) if style == 1 || style == 2 => unhex(text.strip_prefix("0x").unwrap_or(text))
-            .ok_or_else(|| SqlError::new(8114, "Error converting data type varchar to varbinary."))?,
-        Value::Text(text) if from.is_unicode() => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        Value::Text(text) if style == 1 || style == 2 => {
+            unhex(text.strip_prefix("0x").unwrap_or(text)).ok_or_else(|| {
+                SqlError::new(8114, "Error converting data type varchar to varbinary.")
+            })?
+        }
+        Value::Text(text) if from.is_unicode() => {
+            text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        }
         Value::Text(text) => encoding_rs::WINDOWS_1252.encode(text).0.into_owned(),
         Value::Int(n) => {
             let width = from.sizes().0 as usize;
@@ -254,15 +318,21 @@ fn to_bytes(value: &Value, from: T, to: T, style: i64) -> Result<Value> {
                 let len = usize::from(len);
                 match (all.len() > len, to) {
                     (true, _) => return Ok(Value::Bytes(all[all.len() - len..].to_vec())),
-                    (_, T::Binary(_)) => return Ok(Value::Bytes([vec![0; len - all.len()], all].concat())),
+                    (_, T::Binary(_)) => {
+                        return Ok(Value::Bytes([vec![0; len - all.len()], all].concat()));
+                    }
                     _ => all,
                 }
-            } else { all }
+            } else {
+                all
+            }
         }
         Value::Bit(b) => vec![u8::from(*b)],
         Value::Guid(bytes) => bytes.to_vec(),
         Value::DateTime(day, thirds) => [day.to_be_bytes(), thirds.to_be_bytes()].concat(),
-        Value::Decimal(..) | Value::Float(_) => return Err(SqlError::unknown(format!("conversion from {from} to {to}"))),
+        Value::Decimal(..) | Value::Float(_) => {
+            return Err(SqlError::unknown(format!("conversion from {from} to {to}")));
+        }
         _ => return Err(not_allowed(from, to.name())),
     };
     match to {
@@ -284,10 +354,17 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn to_guid(value: &Value, from: T) -> Result<Value> {
-    let bad = || SqlError::new(8169, "Conversion failed when converting from a character string to uniqueidentifier.");
+    let bad = || {
+        SqlError::new(
+            8169,
+            "Conversion failed when converting from a character string to uniqueidentifier.",
+        )
+    };
     match value {
         Value::Guid(bytes) => Ok(Value::Guid(*bytes)),
-        Value::Text(text) => uuid::Uuid::parse_str(text.trim()).map(|u| Value::Guid(u.to_bytes_le())).map_err(|_| bad()),
+        Value::Text(text) => uuid::Uuid::parse_str(text.trim())
+            .map(|u| Value::Guid(u.to_bytes_le()))
+            .map_err(|_| bad()),
         Value::Bytes(bytes) => {
             let mut all = [0; 16];
             let n = bytes.len().min(16);

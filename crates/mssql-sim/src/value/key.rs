@@ -75,7 +75,10 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
 /// The last six bytes weigh most.
 /// <https://learn.microsoft.com/en-us/sql/connect/ado-net/sql/compare-guid-uniqueidentifier-values>
 fn guid_order(b: &[u8; 16]) -> [u8; 16] {
-    [b[10], b[11], b[12], b[13], b[14], b[15], b[8], b[9], b[6], b[7], b[4], b[5], b[0], b[1], b[2], b[3]]
+    [
+        b[10], b[11], b[12], b[13], b[14], b[15], b[8], b[9], b[6], b[7], b[4], b[5], b[0], b[1],
+        b[2], b[3],
+    ]
 }
 
 /// Two values of one type; neither is NULL.
@@ -105,7 +108,12 @@ mod tests {
             vec![Value::Null, Value::Int(i64::MIN), Value::Int(-1), Value::Int(0), Value::Int(7)],
             vec![Value::Float(-2.5), Value::Float(0.0), Value::Float(1e9)],
             vec![Value::text("a"), Value::text("AB"), Value::text("b")],
-            vec![Value::Bytes(vec![]), Value::Bytes(vec![0]), Value::Bytes(vec![0, 0]), Value::Bytes(vec![1])],
+            vec![
+                Value::Bytes(vec![]),
+                Value::Bytes(vec![0]),
+                Value::Bytes(vec![0, 0]),
+                Value::Bytes(vec![1]),
+            ],
             vec![Value::Decimal(-5, 2), Value::Decimal(4, 2)],
         ];
         for values in ordered {

@@ -65,7 +65,8 @@ fn split_offset(text: &str) -> Option<(&str, Option<i16>)> {
     let (head, zone) = text.split_at(at);
     let (hours, minutes) = zone[1..].split_once(':')?;
     let minutes = hours.parse::<i16>().ok()? * 60 + minutes.parse::<i16>().ok()?;
-    (minutes <= 14 * 60).then_some((head, Some(if zone.starts_with('-') { -minutes } else { minutes })))
+    (minutes <= 14 * 60)
+        .then_some((head, Some(if zone.starts_with('-') { -minutes } else { minutes })))
 }
 
 fn time(text: &str) -> Option<i64> {
@@ -78,7 +79,11 @@ fn time(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut parts = clock.split(':').map(|p| p.parse::<i64>().ok());
     let mut hour = parts.next()??;
-    let minute = match parts.next() { Some(m) => m?, None if half.is_some() => 0, None => return None };
+    let minute = match parts.next() {
+        Some(m) => m?,
+        None if half.is_some() => 0,
+        None => return None,
+    };
     let second = parts.next().unwrap_or(Some(0))?;
     match half {
         Some(true) if hour < 12 => hour += 12,

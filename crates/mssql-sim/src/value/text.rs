@@ -35,16 +35,22 @@ pub(crate) fn to_text(value: &Value, ty: SqlType, style: i64) -> String {
         Value::Bytes(bytes) if style == 2 => hex(bytes),
         Value::Bytes(bytes) if ty.is_unicode() => super::wire::utf16_text(bytes),
         Value::Bytes(bytes) => bytes.iter().map(|b| char::from(*b)).collect(),
-        Value::Guid(bytes) => uuid::Uuid::from_bytes_le(*bytes).hyphenated().to_string().to_uppercase(),
+        Value::Guid(bytes) => {
+            uuid::Uuid::from_bytes_le(*bytes).hyphenated().to_string().to_uppercase()
+        }
         Value::Date(day) => moment(*day, 0, None, ty, if style == 0 { 23 } else { style }),
         Value::Time(ticks) => time_of(*ticks, scale_of(ty)),
-        Value::DateTime2(day, ticks) => moment(*day, *ticks, None, ty, if style == 0 { 121 } else { style }),
+        Value::DateTime2(day, ticks) => {
+            moment(*day, *ticks, None, ty, if style == 0 { 121 } else { style })
+        }
         Value::Offset(day, ticks, offset) => {
             let local = ticks + i64::from(*offset) * 600_000_000;
             let (day, ticks) = (day + local.div_euclid(DAY7) as i32, local.rem_euclid(DAY7));
             moment(day, ticks, Some(*offset), ty, if style == 0 { 121 } else { style })
         }
-        Value::DateTime(day, thirds) => moment(day + DAY_1900, ticks_from_300(*thirds), None, ty, style),
+        Value::DateTime(day, thirds) => {
+            moment(day + DAY_1900, ticks_from_300(*thirds), None, ty, style)
+        }
     }
 }
 
@@ -89,7 +95,11 @@ fn float_text(f: f64, ty: SqlType, style: i64) -> String {
     if (-5..digits).contains(&power) {
         let places = (5 - power).max(0) as usize;
         let text = format!("{f:.places$}");
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').into()
+        } else {
+            text
+        }
     } else {
         exponent(f, 5)
     }
@@ -120,10 +130,12 @@ fn moment(day: i32, ticks: i64, offset: Option<i16>, ty: SqlType, style: i64) ->
     let (y, m, d) = civil(day);
     let date = format!("{y:04}-{m:02}-{d:02}");
     let only_date = matches!(ty, SqlType::Date);
-    let zone = |sep: &str| offset.map_or(String::new(), |o| {
-        let sign = if o < 0 { '-' } else { '+' };
-        format!("{sep}{sign}{:02}:{:02}", o.abs() / 60, o.abs() % 60)
-    });
+    let zone = |sep: &str| {
+        offset.map_or(String::new(), |o| {
+            let sign = if o < 0 { '-' } else { '+' };
+            format!("{sep}{sign}{:02}:{:02}", o.abs() / 60, o.abs() % 60)
+        })
+    };
     match style {
         23 => date,
         112 => format!("{y:04}{m:02}{d:02}"),
@@ -140,14 +152,23 @@ fn moment(day: i32, ticks: i64, offset: Option<i16>, ty: SqlType, style: i64) ->
             }
             format!("{date}T{time}{}", zone(""))
         }
-        127 => format!("{date}T{}{}", time_of(ticks, scale_of(ty)), if offset.is_some() { "Z" } else { "" }),
+        127 => format!(
+            "{date}T{}{}",
+            time_of(ticks, scale_of(ty)),
+            if offset.is_some() { "Z" } else { "" }
+        ),
         120 | 20 if !only_date => format!("{date} {}{}", time_of(ticks, 0), zone(" ")),
-        121 | 21 | 25 if !only_date => format!("{date} {}{}", time_of(ticks, scale_of(ty).max(u8::from(matches!(ty, SqlType::SmallDateTime)) * 3)), zone(" ")),
+        121 | 21 | 25 if !only_date => format!(
+            "{date} {}{}",
+            time_of(ticks, scale_of(ty).max(u8::from(matches!(ty, SqlType::SmallDateTime)) * 3)),
+            zone(" ")
+        ),
         _ if only_date => date,
         _ => {
             let minutes = ticks / 600_000_000;
             let (hour, minute) = (minutes / 60, minutes % 60);
-            let (hour12, half) = (if hour % 12 == 0 { 12 } else { hour % 12 }, if hour < 12 { "AM" } else { "PM" });
+            let (hour12, half) =
+                (if hour % 12 == 0 { 12 } else { hour % 12 }, if hour < 12 { "AM" } else { "PM" });
             format!("{} {d:>2} {y} {hour12:>2}:{minute:02}{half}", MONTHS[m as usize - 1])
         }
     }

@@ -62,7 +62,12 @@ impl SqlType {
                 Some(&"max") => Ok(Len::Max),
                 Some(n) => match n.parse::<u16>() {
                     Ok(n) if (1..=most).contains(&n) => Ok(Len::Of(n)),
-                    _ => Err(SqlError::new(131, format!("The size ({n}) given to the type '{name}' exceeds the maximum allowed for any data type ({most})."))),
+                    _ => Err(SqlError::new(
+                        131,
+                        format!(
+                            "The size ({n}) given to the type '{name}' exceeds the maximum allowed for any data type ({most})."
+                        ),
+                    )),
                 },
             }
         };
@@ -77,7 +82,13 @@ impl SqlType {
             "int" | "integer" => T::Int,
             "bigint" => T::BigInt,
             "real" => T::Real,
-            "float" => if number(0, 53)? <= 24 { T::Real } else { T::Float },
+            "float" => {
+                if number(0, 53)? <= 24 {
+                    T::Real
+                } else {
+                    T::Float
+                }
+            }
             "double precision" => T::Float,
             "decimal" | "dec" => T::Decimal(number(0, 18)?, number(1, 0)?),
             "numeric" => T::Numeric(number(0, 18)?, number(1, 0)?),
@@ -174,7 +185,10 @@ impl SqlType {
 
     /// `(max)` and xml: stored outside of the row, and sent in parts.
     pub(crate) fn is_large(self) -> bool {
-        matches!(self, T::VarChar(Len::Max) | T::NVarChar(Len::Max) | T::VarBinary(Len::Max) | T::Xml)
+        matches!(
+            self,
+            T::VarChar(Len::Max) | T::NVarChar(Len::Max) | T::VarBinary(Len::Max) | T::Xml
+        )
     }
 
     /// Precedence: of two types the higher one is what both are converted to.
@@ -268,8 +282,12 @@ impl fmt::Display for SqlType {
             T::Decimal(p, s) | T::Numeric(p, s) => write!(f, "({p},{s})"),
             T::Time(s) | T::DateTime2(s) | T::DateTimeOffset(s) => write!(f, "({s})"),
             T::Char(n) | T::NChar(n) | T::Binary(n) => write!(f, "({n})"),
-            T::VarChar(Len::Of(n)) | T::NVarChar(Len::Of(n)) | T::VarBinary(Len::Of(n)) => write!(f, "({n})"),
-            T::VarChar(Len::Max) | T::NVarChar(Len::Max) | T::VarBinary(Len::Max) => f.write_str("(max)"),
+            T::VarChar(Len::Of(n)) | T::NVarChar(Len::Of(n)) | T::VarBinary(Len::Of(n)) => {
+                write!(f, "({n})")
+            }
+            T::VarChar(Len::Max) | T::NVarChar(Len::Max) | T::VarBinary(Len::Max) => {
+                f.write_str("(max)")
+            }
             _ => Ok(()),
         }
     }

@@ -202,7 +202,8 @@ fn write_chars(out: &mut Vec<u8>, ty: T, value: &Value) {
         Value::Text(text) => {
             for c in text.chars() {
                 let mut buffer = [0; 4];
-                let (bytes, _, unmappable) = encoding_rs::WINDOWS_1252.encode(c.encode_utf8(&mut buffer));
+                let (bytes, _, unmappable) =
+                    encoding_rs::WINDOWS_1252.encode(c.encode_utf8(&mut buffer));
                 if unmappable { out.push(b'?') } else { out.extend(bytes.iter()) }
             }
         }
@@ -338,10 +339,16 @@ fn read_number(ty: T, b: &[u8]) -> Value {
         }
         T::DateTimeOffset(s) => {
             let n = usize::from(time_bytes(s));
-            Value::Offset(little(&b[n..n + 3]) as i32, read_ticks(b, s), little(&b[n + 3..n + 5]) as i16)
+            Value::Offset(
+                little(&b[n..n + 3]) as i32,
+                read_ticks(b, s),
+                little(&b[n + 3..n + 5]) as i16,
+            )
         }
         T::DateTime => Value::DateTime(little(&b[..4]) as i32, little(&b[4..8]) as u32),
-        T::SmallDateTime => Value::DateTime(little(&b[..2]) as i32, little(&b[2..4]) as u32 * 18_000),
+        T::SmallDateTime => {
+            Value::DateTime(little(&b[..2]) as i32, little(&b[2..4]) as u32 * 18_000)
+        }
         T::UniqueIdentifier => b[..16].try_into().map_or(Value::Null, Value::Guid),
         _ => Value::Null,
     }
@@ -353,7 +360,9 @@ fn read_ticks(b: &[u8], scale: u8) -> i64 {
 
 /// TYPE_INFO as clients send it, and the bytes that it takes.
 pub(crate) fn read_type_info(b: &[u8]) -> Result<(Column, usize)> {
-    let short = || SqlError::new(8009, "The incoming tabular data stream (TDS) protocol stream is incorrect.");
+    let short = || {
+        SqlError::new(8009, "The incoming tabular data stream (TDS) protocol stream is incorrect.")
+    };
     let at = |i: usize| b.get(i).copied().ok_or_else(short);
     let token = at(0)?;
     let column = |ty, nullable, len| Ok((Column { ty, nullable }, len));
@@ -377,7 +386,16 @@ pub(crate) fn read_type_info(b: &[u8]) -> Result<(Column, usize)> {
         0x3D => column(T::DateTime, false, 1),
         0x3A => column(T::SmallDateTime, false, 1),
         0x68 => column(T::Bit, true, 2),
-        0x26 => column(match at(1)? { 1 => T::TinyInt, 2 => T::SmallInt, 4 => T::Int, _ => T::BigInt }, true, 2),
+        0x26 => column(
+            match at(1)? {
+                1 => T::TinyInt,
+                2 => T::SmallInt,
+                4 => T::Int,
+                _ => T::BigInt,
+            },
+            true,
+            2,
+        ),
         0x6D => column(if at(1)? == 4 { T::Real } else { T::Float }, true, 2),
         0x6E => column(if at(1)? == 4 { T::SmallMoney } else { T::Money }, true, 2),
         0x6F => column(if at(1)? == 4 { T::SmallDateTime } else { T::DateTime }, true, 2),
@@ -401,7 +419,9 @@ pub(crate) fn read_type_info(b: &[u8]) -> Result<(Column, usize)> {
 
 /// A value that follows its TYPE_INFO, and the bytes that it takes.
 pub(crate) fn read_typed(column: Column, bytes: &[u8]) -> Result<(Value, usize)> {
-    let broken = || SqlError::new(8009, "The incoming tabular data stream (TDS) protocol stream is incorrect.");
+    let broken = || {
+        SqlError::new(8009, "The incoming tabular data stream (TDS) protocol stream is incorrect.")
+    };
     let need = match column.ty {
         ty if ty.is_large() => 8,
         ty if ty.is_text() || ty.is_binary() => 2,

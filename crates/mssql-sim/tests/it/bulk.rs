@@ -21,8 +21,14 @@ async fn rows_of_a_bulk_load_arrive() {
         load.send(row).await.unwrap();
     }
     assert_eq!(load.finalize().await.unwrap().total(), 1000);
-    assert_eq!(texts(&sim, "SELECT COUNT(*), COUNT(s), SUM(d), MAX(n), MAX(big) FROM dbo.t"), [["1000", "666", "749250.000", "1000", "8581344657408"]]);
-    assert_eq!(texts(&sim, "SELECT s, DATALENGTH(b) FROM dbo.t WHERE id = 52"), [["row ä 52", "2"]]);
+    assert_eq!(
+        texts(&sim, "SELECT COUNT(*), COUNT(s), SUM(d), MAX(n), MAX(big) FROM dbo.t"),
+        [["1000", "666", "749250.000", "1000", "8581344657408"]]
+    );
+    assert_eq!(
+        texts(&sim, "SELECT s, DATALENGTH(b) FROM dbo.t WHERE id = 52"),
+        [["row ä 52", "2"]]
+    );
 }
 
 #[tokio::test]
@@ -39,5 +45,8 @@ async fn a_bulk_load_into_some_columns_fails_whole_and_leaves_the_connection_usa
     let mut load = client.bulk_insert_columns("dbo.t", &["id", "a"]).await.unwrap();
     load.send((8_i32, 1_i32).into_row()).await.unwrap();
     load.finalize().await.unwrap();
-    assert_eq!(run(&mut client, "SELECT b FROM dbo.t WHERE id = 8").await.unwrap()[0][0].get::<i32, _>(0), Some(5));
+    assert_eq!(
+        run(&mut client, "SELECT b FROM dbo.t WHERE id = 8").await.unwrap()[0][0].get::<i32, _>(0),
+        Some(5)
+    );
 }

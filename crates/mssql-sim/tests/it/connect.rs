@@ -23,21 +23,29 @@ async fn answers(config: Config) -> i32 {
 #[tokio::test]
 async fn every_level_of_encryption_that_both_sides_have_works() {
     let sim = sim();
-    for level in [EncryptionLevel::Off, EncryptionLevel::On, EncryptionLevel::Required, EncryptionLevel::NotSupported, EncryptionLevel::Strict] {
+    for level in [
+        EncryptionLevel::Off,
+        EncryptionLevel::On,
+        EncryptionLevel::Required,
+        EncryptionLevel::NotSupported,
+        EncryptionLevel::Strict,
+    ] {
         assert_eq!(answers(config(&sim, level)).await, 42, "{level:?}");
     }
 }
 
 #[tokio::test]
 async fn a_server_without_tls_refuses_a_client_that_insists() {
-    let sim = MssqlSim::start(Options { encryption: Encryption::None, ..Options::default() }).unwrap();
+    let sim =
+        MssqlSim::start(Options { encryption: Encryption::None, ..Options::default() }).unwrap();
     assert!(connect_with(config(&sim, EncryptionLevel::Required)).await.is_err());
     assert_eq!(answers(config(&sim, EncryptionLevel::NotSupported)).await, 42);
 }
 
 #[tokio::test]
 async fn a_server_that_requires_tls_refuses_a_client_without() {
-    let sim = MssqlSim::start(Options { encryption: Encryption::Required, ..Options::default() }).unwrap();
+    let sim = MssqlSim::start(Options { encryption: Encryption::Required, ..Options::default() })
+        .unwrap();
     assert!(connect_with(config(&sim, EncryptionLevel::NotSupported)).await.is_err());
     assert_eq!(answers(config(&sim, EncryptionLevel::Off)).await, 42);
 }
@@ -76,7 +84,8 @@ async fn a_wrong_password_is_error_18456_and_a_wrong_database_4060() {
 
 #[tokio::test]
 async fn a_token_logs_in_where_the_server_knows_it() {
-    let sim = MssqlSim::start(Options { token: Some("secret".into()), ..Options::default() }).unwrap();
+    let sim =
+        MssqlSim::start(Options { token: Some("secret".into()), ..Options::default() }).unwrap();
     let mut config = config(&sim, EncryptionLevel::Required);
     config.authentication(AuthMethod::aad_token("secret"));
     assert_eq!(answers(config.clone()).await, 42);
@@ -88,7 +97,12 @@ async fn a_token_logs_in_where_the_server_knows_it() {
 async fn the_session_knows_who_and_where_it_is() {
     let sim = sim();
     let mut client = connect(&sim).await;
-    let rows = run(&mut client, "SELECT DB_NAME(), SUSER_SNAME(), @@VERSION, CAST(SERVERPROPERTY('EngineEdition') AS int)").await.unwrap();
+    let rows = run(
+        &mut client,
+        "SELECT DB_NAME(), SUSER_SNAME(), @@VERSION, CAST(SERVERPROPERTY('EngineEdition') AS int)",
+    )
+    .await
+    .unwrap();
     let row = &rows[0][0];
     assert_eq!(row.get::<&str, _>(0), Some("sim"));
     assert_eq!(row.get::<&str, _>(1), Some("sa"));

@@ -49,6 +49,12 @@ fn the_clock_is_moved_and_idle_rows_come_with_it() {
     sim.execute("EXEC sys.sp_cdc_enable_db").unwrap();
     let before = texts(&sim, "SELECT COUNT(*) FROM cdc.lsn_time_mapping");
     sim.advance(Duration::from_secs(16 * 60));
-    let after = texts(&sim, "SELECT COUNT(*), DATEDIFF(minute, MIN(tran_end_time), MAX(tran_end_time)) FROM cdc.lsn_time_mapping WHERE tran_id = 0x00");
-    assert_eq!((before, after), (vec![vec!["0".to_owned()]], vec![vec!["3".to_owned(), "10".to_owned()]]));
+    let after = texts(
+        &sim,
+        "SELECT COUNT(*), DATEDIFF(minute, MIN(tran_end_time), MAX(tran_end_time)) FROM cdc.lsn_time_mapping WHERE tran_id = 0x00",
+    );
+    assert_eq!(
+        (before, after),
+        (vec![vec!["0".to_owned()]], vec![vec!["3".to_owned(), "10".to_owned()]])
+    );
 }

@@ -49,7 +49,10 @@ fn code<T>(result: Result<T, tiberius::error::Error>) -> Option<u32> {
 }
 
 /// Sends a batch and reads everything.
-async fn run(client: &mut Sql, text: &str) -> Result<Vec<Vec<tiberius::Row>>, tiberius::error::Error> {
+async fn run(
+    client: &mut Sql,
+    text: &str,
+) -> Result<Vec<Vec<tiberius::Row>>, tiberius::error::Error> {
     client.simple_query(text).await?.into_results().await
 }
 

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt as _;
 use proptest::prelude::*;
 use tiberius::numeric::Numeric;
-use tiberius::{ColumnData, ColumnType, IntoSql, Query, Uuid};
+use tiberius::{ColumnData, IntoSql, Query, Uuid};
 
 use super::{connect, run, sim};
 
@@ -65,7 +65,10 @@ async fn there_and_back(client: &mut super::Sql, id: i32, v: &Values) {
     insert.bind(v.float);
     insert.bind(cents);
     insert.bind(digits);
-    let ten = v.bytes.clone().map(|mut b| { b.resize(10, 0); b });
+    let ten = v.bytes.clone().map(|mut b| {
+        b.resize(10, 0);
+        b
+    });
     insert.bind(ten.clone());
     insert.bind(v.bytes.clone());
     insert.bind(v.long.clone());
@@ -141,23 +144,39 @@ async fn times_keep_their_digits_and_offsets() {
     let ColumnData::DateTime2(Some(d2)) = cells[2] else { panic!("{:?}", cells[2]) };
     assert_eq!((d2.date().days(), d2.time().increments()), (738_944, 863_991_234_567));
     let ColumnData::DateTimeOffset(Some(o)) = cells[3] else { panic!("{:?}", cells[3]) };
-    assert_eq!((o.offset(), o.datetime2().time().increments()), (330, 863_991_234_567 - 198_000_000_000));
+    assert_eq!(
+        (o.offset(), o.datetime2().time().increments()),
+        (330, 863_991_234_567 - 198_000_000_000)
+    );
     let ColumnData::DateTime(Some(dt)) = cells[4] else { panic!("{:?}", cells[4]) };
     assert_eq!((dt.days(), dt.seconds_fragments()), (45_349, 12 * 3600 * 300 + 1));
     let ColumnData::SmallDateTime(Some(s)) = cells[5] else { panic!("{:?}", cells[5]) };
     assert_eq!((s.days(), s.seconds_fragments()), (45_349, 12 * 60 + 34));
-    assert_eq!(super::texts(&sim, "SELECT CONVERT(varchar(30), CAST('2024-02-29T12:00:00.003' AS datetime), 126), CONVERT(varchar(40), CAST('2024-02-29T23:59:59.1234567+05:30' AS datetimeoffset), 127)"), [["2024-02-29T12:00:00.003", "2024-02-29T23:59:59.1234567Z"]]);
+    assert_eq!(
+        super::texts(
+            &sim,
+            "SELECT CONVERT(varchar(30), CAST('2024-02-29T12:00:00.003' AS datetime), 126), CONVERT(varchar(40), CAST('2024-02-29T23:59:59.1234567+05:30' AS datetimeoffset), 127)"
+        ),
+        [["2024-02-29T12:00:00.003", "2024-02-29T23:59:59.1234567Z"]]
+    );
 }
 
 #[tokio::test]
 async fn money_xml_and_rowversion_arrive_as_their_types() {
     let sim = sim();
     sim.execute("CREATE TABLE dbo.m (id int PRIMARY KEY, a money NOT NULL, b smallmoney, x xml, v rowversion)").unwrap();
-    sim.execute("INSERT dbo.m (id, a, b, x) VALUES (1, 922337203685477.5807, -0.0001, N'<a>ä</a>')").unwrap();
+    sim.execute(
+        "INSERT dbo.m (id, a, b, x) VALUES (1, 922337203685477.5807, -0.0001, N'<a>ä</a>')",
+    )
+    .unwrap();
     let mut client = connect(&sim).await;
-    let rows = run(&mut client, "SELECT a, b, x, v, CAST(a AS decimal(19,4)) FROM dbo.m").await.unwrap();
+    let rows =
+        run(&mut client, "SELECT a, b, x, v, CAST(a AS decimal(19,4)) FROM dbo.m").await.unwrap();
     let row = &rows[0][0];
-    assert_eq!(row.get::<Numeric, _>(4), Some(Numeric::new_with_scale(9_223_372_036_854_775_807, 4)));
+    assert_eq!(
+        row.get::<Numeric, _>(4),
+        Some(Numeric::new_with_scale(9_223_372_036_854_775_807, 4))
+    );
     assert_eq!(row.get::<&tiberius::xml::XmlData, _>(2).unwrap().to_string(), "<a>ä</a>");
     let first: Vec<u8> = row.get::<&[u8], _>(3).unwrap().to_vec();
     assert_eq!(first.len(), 8);
@@ -171,10 +190,12 @@ async fn columns_that_are_not_null_have_the_fixed_types() {
     let sim = sim();
     sim.execute("CREATE TABLE dbo.c (id int NOT NULL PRIMARY KEY, n int NULL, d datetime NOT NULL, s nvarchar(20))").unwrap();
     let mut client = connect(&sim).await;
-    let mut stream = client.simple_query("SELECT * FROM dbo.c").await.unwrap();
-    let types: Vec<ColumnType> = stream.columns().await.unwrap().unwrap().iter().map(tiberius::Column::column_type).collect();
-    assert_eq!(types, [ColumnType::Int4, ColumnType::Intn, ColumnType::Datetime, ColumnType::NVarchar]);
-    drop(stream);
+    let columns = client.column_metadata("dbo.c", &["*"]).await.unwrap();
+    let fixed: Vec<bool> =
+        columns.iter().map(|c| matches!(c.base().ty(), tiberius::TypeInfo::FixedLen(_))).collect();
+    assert_eq!(fixed, [true, false, true, false]);
+    let nullable: Vec<bool> = columns.iter().map(|c| c.base().is_nullable()).collect();
+    assert_eq!(nullable, [false, true, false, true]);
 }
 
 #[tokio::test]
@@ -182,7 +203,8 @@ async fn a_null_in_a_text_column_does_not_stop_the_stream() {
     let sim = sim();
     let mut client = connect(&sim).await;
     let text = "SELECT CAST(NULL AS nvarchar(10)), CAST(NULL AS nvarchar(max)), CAST(NULL AS varbinary(max)), CAST(NULL AS xml), 1 UNION ALL SELECT N'x', N'y', 0x01, N'<z/>', 2";
-    let rows: Vec<_> = client.simple_query(text).await.unwrap().into_row_stream().try_collect().await.unwrap();
+    let rows: Vec<_> =
+        client.simple_query(text).await.unwrap().into_row_stream().try_collect().await.unwrap();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].get::<&str, _>(0), None);
     assert_eq!(rows[1].get::<&str, _>(1), Some("y"));

@@ -1,6 +1,8 @@
 //! Function calls: aggregates, the functions that are syntax, and the others.
 
-use sqlparser::ast::{self, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{
+    self, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+};
 
 use super::{Binder, case_of, cast_to};
 use crate::error::{Result, SqlError};
@@ -17,9 +19,13 @@ impl Binder<'_> {
         let (arguments, distinct) = match &function.args {
             FunctionArguments::None => (Vec::new(), false),
             FunctionArguments::Subquery(_) => return Err(SqlError::syntax(&name)),
-            FunctionArguments::List(list) => (list.args.clone(), matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct))),
+            FunctionArguments::List(list) => (
+                list.args.clone(),
+                matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
+            ),
         };
-        let star = matches!(arguments.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
+        let star =
+            matches!(arguments.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
         if let Some(kind) = aggregate_kind(&name, star) {
             return self.aggregate(kind, &name, &arguments, distinct);
         }
@@ -34,7 +40,8 @@ impl Binder<'_> {
         match (name, arguments) {
             ("isnull", [value, other]) => {
                 let (value, other) = (self.expr(value)?, self.expr(other)?);
-                let ty = if matches!(value.ex, Ex::Const(Value::Null)) { other.ty } else { value.ty };
+                let ty =
+                    if matches!(value.ex, Ex::Const(Value::Null)) { other.ty } else { value.ty };
                 return Ok(first_of(vec![cast_to(value, ty), cast_to(other, ty)]));
             }
             ("coalesce", list) if !list.is_empty() => {
@@ -61,15 +68,25 @@ impl Binder<'_> {
         };
         let mut bound = Vec::new();
         for (i, argument) in arguments.iter().enumerate() {
-            let is_part = i == 0 && matches!(name, "dateadd" | "datediff" | "datediff_big" | "datepart" | "datename");
+            let is_part = i == 0
+                && matches!(
+                    name,
+                    "dateadd" | "datediff" | "datediff_big" | "datepart" | "datename"
+                );
             bound.push(match argument {
-                Expr::Identifier(part) if is_part => Typed::constant(Value::text(&part.value), T::VarChar(Len::Of(30))),
+                Expr::Identifier(part) if is_part => {
+                    Typed::constant(Value::text(&part.value), T::VarChar(Len::Of(30)))
+                }
                 other => self.expr(other)?,
             });
         }
         let (least, most) = entry.arguments;
         if bound.len() < least || bound.len() > most {
-            return Err(SqlError::new(174, format!("The {name} function requires {least} argument(s).")).class(15));
+            return Err(SqlError::new(
+                174,
+                format!("The {name} function requires {least} argument(s)."),
+            )
+            .class(15));
         }
         let ty = match entry.ty(&bound) {
             // An untyped date in DATEADD is a datetime2; text of a binary stays binary.
@@ -79,15 +96,36 @@ impl Binder<'_> {
             T::Binary(n) if name == "substring" => T::VarBinary(Len::Of(n)),
             ty => ty,
         };
-        let nullable = !matches!(name, "sys.fn_cdc_get_min_lsn" | "getdate" | "@@rowcount" | "@@trancount" | "@@spid" | "concat");
-        let mut typed = Typed { ex: Ex::Call(Function { name: entry.name, call: entry.call }, bound), ty, nullable };
-        if name == "dateadd" && let Ex::Call(_, arguments) = &mut typed.ex && arguments[2].ty.is_text() {
+        let nullable = !matches!(
+            name,
+            "sys.fn_cdc_get_min_lsn"
+                | "getdate"
+                | "@@rowcount"
+                | "@@trancount"
+                | "@@spid"
+                | "concat"
+        );
+        let mut typed = Typed {
+            ex: Ex::Call(Function { name: entry.name, call: entry.call }, bound),
+            ty,
+            nullable,
+        };
+        if name == "dateadd"
+            && let Ex::Call(_, arguments) = &mut typed.ex
+            && arguments[2].ty.is_text()
+        {
             arguments[2] = cast_to(arguments[2].clone(), T::DateTime2(7));
         }
         Ok(typed)
     }
 
-    fn aggregate(&mut self, kind: AggregateKind, name: &str, arguments: &[FunctionArg], distinct: bool) -> Result<Typed> {
+    fn aggregate(
+        &mut self,
+        kind: AggregateKind,
+        name: &str,
+        arguments: &[FunctionArg],
+        distinct: bool,
+    ) -> Result<Typed> {
         // What is aggregated may not itself hold an aggregate.
         let held = self.aggregates.last_mut().and_then(Option::take);
         let Some(mut list) = held else {
@@ -107,23 +145,41 @@ impl Binder<'_> {
             AggregateKind::CountAll | AggregateKind::Count if name == "count_big" => T::BigInt,
             AggregateKind::CountAll | AggregateKind::Count => T::Int,
             AggregateKind::Min | AggregateKind::Max => input,
-            AggregateKind::StringAgg => if input.is_unicode() { T::NVarChar(Len::Max) } else { T::VarChar(Len::Max) },
+            AggregateKind::StringAgg => {
+                if input.is_unicode() {
+                    T::NVarChar(Len::Max)
+                } else {
+                    T::VarChar(Len::Max)
+                }
+            }
             AggregateKind::Sum | AggregateKind::Avg => sum_type(input, kind),
         };
-        let of = of.map(|of| if matches!(kind, AggregateKind::Sum | AggregateKind::Avg | AggregateKind::StringAgg) { cast_to(of, ty) } else { of });
+        let of = of.map(|of| {
+            if matches!(kind, AggregateKind::Sum | AggregateKind::Avg | AggregateKind::StringAgg) {
+                cast_to(of, ty)
+            } else {
+                of
+            }
+        });
         list.push(Aggregate { kind, of, separator, distinct, ty });
         let index = list.len() - 1;
         if let Some(slot) = self.aggregates.last_mut() {
             *slot = Some(list);
         }
-        Ok(Typed { ex: Ex::Aggregate(index), ty, nullable: !matches!(kind, AggregateKind::Count | AggregateKind::CountAll) })
+        Ok(Typed {
+            ex: Ex::Aggregate(index),
+            ty,
+            nullable: !matches!(kind, AggregateKind::Count | AggregateKind::CountAll),
+        })
     }
 }
 
 fn sum_type(input: T, kind: AggregateKind) -> T {
     match input {
         T::TinyInt | T::SmallInt | T::Int | T::Bit => T::Int,
-        T::Decimal(_, s) | T::Numeric(_, s) => T::Decimal(38, if kind == AggregateKind::Avg { s.max(6) } else { s }),
+        T::Decimal(_, s) | T::Numeric(_, s) => {
+            T::Decimal(38, if kind == AggregateKind::Avg { s.max(6) } else { s })
+        }
         T::SmallMoney | T::Money => T::Money,
         T::Real | T::Float => T::Float,
         other => other,
@@ -135,10 +191,20 @@ fn first_of(list: Vec<Typed>) -> Typed {
     let Some(mut last) = list.next() else { return Typed::constant(Value::Null, T::Int) };
     for item in list {
         let null = matches!(last.ex, Ex::Const(Value::Null));
-        let ty = if null { item.ty } else if matches!(item.ex, Ex::Const(Value::Null)) { last.ty } else { common_type(item.ty, last.ty) };
+        let ty = if null {
+            item.ty
+        } else if matches!(item.ex, Ex::Const(Value::Null)) {
+            last.ty
+        } else {
+            common_type(item.ty, last.ty)
+        };
         let nullable = item.nullable && last.nullable;
         let given = Typed::bit(Ex::IsNull(Box::new(item.clone()), true));
-        last = Typed { ex: Ex::Case(vec![(given, cast_to(item, ty))], Some(Box::new(cast_to(last, ty)))), ty, nullable };
+        last = Typed {
+            ex: Ex::Case(vec![(given, cast_to(item, ty))], Some(Box::new(cast_to(last, ty)))),
+            ty,
+            nullable,
+        };
     }
     last
 }
@@ -167,7 +233,12 @@ pub(super) fn plain(argument: FunctionArg) -> Result<Expr> {
 fn unknown_function(name: &str) -> SqlError {
     if name.contains('.') && !name.starts_with("sys.") {
         let (schema, last) = name.rsplit_once('.').unwrap_or(("", name));
-        return SqlError::new(4121, format!("Cannot find either column \"{schema}\" or the user-defined function or aggregate \"{schema}.{last}\", or the name is ambiguous."));
+        return SqlError::new(
+            4121,
+            format!(
+                "Cannot find either column \"{schema}\" or the user-defined function or aggregate \"{schema}.{last}\", or the name is ambiguous."
+            ),
+        );
     }
     SqlError::unknown(format!("the function {name}"))
 }

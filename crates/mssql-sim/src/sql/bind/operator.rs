@@ -16,7 +16,9 @@ impl Binder<'_> {
             UnaryOperator::Minus => {
                 let (ty, nullable) = (bound.ty, bound.nullable);
                 // -2147483648 is an int, although 2147483648 is not.
-                if let Ex::Const(Value::Decimal(n, 0)) = bound.ex && n == 2_147_483_648 {
+                if let Ex::Const(Value::Decimal(n, 0)) = bound.ex
+                    && n == 2_147_483_648
+                {
                     return Ok(Typed::constant(Value::Int(-2_147_483_648), T::Int));
                 }
                 if let Ex::Const(value) = &bound.ex {
@@ -56,7 +58,10 @@ impl Binder<'_> {
         let math = match op {
             B::And => return Ok(Typed::bit(Ex::And(Box::new(left), Box::new(right)))),
             B::Or => return Ok(Typed::bit(Ex::Or(Box::new(left), Box::new(right)))),
-            B::Plus | B::StringConcat if is_text(&left) && is_text(&right) || left.ty.is_binary() && right.ty.is_binary() => {
+            B::Plus | B::StringConcat
+                if is_text(&left) && is_text(&right)
+                    || left.ty.is_binary() && right.ty.is_binary() =>
+            {
                 return Ok(concat(left, right));
             }
             B::Plus => Math::Add,
@@ -122,7 +127,11 @@ fn concat(left: Typed, right: Typed) -> Typed {
 fn arithmetic(op: Math, left: Typed, right: Typed) -> Typed {
     let ty = common_type(left.ty, right.ty);
     let nullable = left.nullable || right.nullable;
-    let make = |left: Typed, right: Typed, ty: T| Typed { ex: Ex::Math(op, Box::new(left), Box::new(right)), ty, nullable };
+    let make = |left: Typed, right: Typed, ty: T| Typed {
+        ex: Ex::Math(op, Box::new(left), Box::new(right)),
+        ty,
+        nullable,
+    };
     if ty.is_time() {
         return make(cast_to(left, T::DateTime), cast_to(right, T::DateTime), T::DateTime);
     }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use sqlparser::ast::{FunctionArg, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    FunctionArg, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins,
+};
 
 use super::{Binder, Scope, cast_to};
 use crate::cdc;
@@ -82,7 +84,15 @@ impl Binder<'_> {
             // Within a join its own columns begin at zero.
             let on = on.map(|on| shifted(on, begin));
             let equal = on.as_ref().map_or(Vec::new(), |on| equalities(on, left_width));
-            left = From::Join(Box::new(Join { kind, left, right, left_width, right_width, on, equal }));
+            left = From::Join(Box::new(Join {
+                kind,
+                left,
+                right,
+                left_width,
+                right_width,
+                on,
+                equal,
+            }));
         }
         Ok(left)
     }
@@ -124,7 +134,8 @@ impl Binder<'_> {
 
     fn table(&mut self, name: &Name) -> Result<(From, Vec<Named>)> {
         if name.schema.is_none()
-            && let Some(at) = self.ctes.iter().rposition(|(cte, ..)| cte.eq_ignore_ascii_case(&name.name))
+            && let Some(at) =
+                self.ctes.iter().rposition(|(cte, ..)| cte.eq_ignore_ascii_case(&name.name))
         {
             let (_, columns, query) = self.ctes[at].clone();
             // A CTE sees those before it, not itself.
@@ -141,7 +152,13 @@ impl Binder<'_> {
         if let Some(found) = self.ctx.find_table(name)? {
             self.ctx.need("SELECT", &found.def)?;
             let columns = columns_of(&found.def.columns);
-            let scan = Scan { stored: self.ctx.stored(&found), physical: (0..columns.len()).collect(), def: found.def, seek: Seek::default(), changes: None };
+            let scan = Scan {
+                stored: self.ctx.stored(&found),
+                physical: (0..columns.len()).collect(),
+                def: found.def,
+                seek: Seek::default(),
+                changes: None,
+            };
             return Ok((From::Scan(Box::new(scan)), columns));
         }
         if let Some((columns, rows)) = views::find(self.ctx, name)? {
@@ -160,12 +177,20 @@ impl Binder<'_> {
             ("generate_series", 2 | 3) => {
                 let ty = arguments[0].ty;
                 let mut arguments = arguments.into_iter().map(|a| cast_to(a, T::BigInt));
-                let (Some(start), Some(stop)) = (arguments.next(), arguments.next()) else { return Err(SqlError::syntax(name)) };
-                Ok((From::Generate { start, stop, step: arguments.next() }, vec![view_column("value", ty)]))
+                let (Some(start), Some(stop)) = (arguments.next(), arguments.next()) else {
+                    return Err(SqlError::syntax(name));
+                };
+                Ok((
+                    From::Generate { start, stop, step: arguments.next() },
+                    vec![view_column("value", ty)],
+                ))
             }
             ("string_split", 2 | 3) => {
-                let mut arguments = arguments.into_iter().map(|a| cast_to(a, T::NVarChar(Len::Max)));
-                let (Some(text), Some(by)) = (arguments.next(), arguments.next()) else { return Err(SqlError::syntax(name)) };
+                let mut arguments =
+                    arguments.into_iter().map(|a| cast_to(a, T::NVarChar(Len::Max)));
+                let (Some(text), Some(by)) = (arguments.next(), arguments.next()) else {
+                    return Err(SqlError::syntax(name));
+                };
                 Ok((From::Split { text, by }, vec![view_column("value", T::NVarChar(Len::Max))]))
             }
             _ => self.all_changes(name, arguments),
@@ -175,9 +200,13 @@ impl Binder<'_> {
     /// `cdc.fn_cdc_get_all_changes_<instance>`.
     fn all_changes(&mut self, name: &Name, arguments: Vec<Typed>) -> Result<(From, Vec<Named>)> {
         let is_cdc = name.schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("cdc"));
-        let database = name.database.clone().unwrap_or_else(|| self.ctx.core.database.borrow().clone());
+        let database =
+            name.database.clone().unwrap_or_else(|| self.ctx.core.database.borrow().clone());
         let state = self.ctx.state_named(&database)?;
-        let instance = is_cdc.then(|| cdc::instance_of_function(&name.name)).flatten().and_then(|i| state.cdc.instance(i));
+        let instance = is_cdc
+            .then(|| cdc::instance_of_function(&name.name))
+            .flatten()
+            .and_then(|i| state.cdc.instance(i));
         let Some(instance) = instance else {
             return Err(SqlError::no_object(name));
         };
@@ -195,7 +224,10 @@ impl Binder<'_> {
         // All but __$end_lsn and __$command_id.
         let last = instance.table.columns.len() - 1;
         let physical: Vec<usize> = (0..last).filter(|i| *i != 1).collect();
-        let columns = physical.iter().map(|i| columns_of(&instance.table.columns[*i..=*i]).remove(0)).collect();
+        let columns = physical
+            .iter()
+            .map(|i| columns_of(&instance.table.columns[*i..=*i]).remove(0))
+            .collect();
         let scan = Scan {
             def: instance.table.clone(),
             stored: crate::sql::plan::Stored::Changes(instance.changes.clone()),
@@ -209,7 +241,10 @@ impl Binder<'_> {
 
 /// A table's columns as a query sees them.
 pub(crate) fn columns_of(columns: &[crate::store::ColumnDef]) -> Vec<Named> {
-    columns.iter().map(|c| Named { name: c.name.clone(), column: c.column(), flags: c.flags() }).collect()
+    columns
+        .iter()
+        .map(|c| Named { name: c.name.clone(), column: c.column(), flags: c.flags() })
+        .collect()
 }
 
 /// A column of a view or function.
@@ -258,11 +293,17 @@ fn equalities(on: &Typed, left_width: usize) -> Vec<(Typed, Typed)> {
                 });
                 if other { None } else { Some((left, right)) }
             };
-            let same_key = |x: &Typed, y: &Typed| x.ty == y.ty || (x.ty.is_text() && y.ty.is_text()) || (is_int(x.ty) && is_int(y.ty));
+            let same_key = |x: &Typed, y: &Typed| {
+                x.ty == y.ty || (x.ty.is_text() && y.ty.is_text()) || (is_int(x.ty) && is_int(y.ty))
+            };
             match (side(a), side(b)) {
                 _ if !same_key(a, b) => Vec::new(),
-                (Some((true, false)), Some((false, true))) => vec![((**a).clone(), shifted((**b).clone(), left_width))],
-                (Some((false, true)), Some((true, false))) => vec![((**b).clone(), shifted((**a).clone(), left_width))],
+                (Some((true, false)), Some((false, true))) => {
+                    vec![((**a).clone(), shifted((**b).clone(), left_width))]
+                }
+                (Some((false, true)), Some((true, false))) => {
+                    vec![((**b).clone(), shifted((**a).clone(), left_width))]
+                }
                 _ => Vec::new(),
             }
         }
@@ -279,12 +320,21 @@ impl Typed {
     pub(crate) fn visit(&mut self, f: &mut dyn FnMut(&mut Ex)) {
         f(&mut self.ex);
         match &mut self.ex {
-            Ex::Const(_) | Ex::Var(_) | Ex::Col(..) | Ex::Aggregate(_) | Ex::Scalar(_) | Ex::Exists(_) => {}
+            Ex::Const(_)
+            | Ex::Var(_)
+            | Ex::Col(..)
+            | Ex::Aggregate(_)
+            | Ex::Scalar(_)
+            | Ex::Exists(_) => {}
             Ex::Cast { of, style, .. } => {
                 of.visit(f);
                 style.iter_mut().for_each(|s| s.visit(f));
             }
-            Ex::Compare(_, a, b) | Ex::And(a, b) | Ex::Or(a, b) | Ex::Math(_, a, b) | Ex::Concat(a, b) => {
+            Ex::Compare(_, a, b)
+            | Ex::And(a, b)
+            | Ex::Or(a, b)
+            | Ex::Math(_, a, b)
+            | Ex::Concat(a, b) => {
                 a.visit(f);
                 b.visit(f);
             }
@@ -312,11 +362,13 @@ impl Typed {
     pub(crate) fn is_fixed(&self) -> bool {
         let mut fixed = true;
         self.clone().visit(&mut |ex| {
-            if matches!(ex, Ex::Col(0, _) | Ex::Scalar(_) | Ex::Exists(_) | Ex::InQuery(..) | Ex::Aggregate(_)) {
+            if matches!(
+                ex,
+                Ex::Col(0, _) | Ex::Scalar(_) | Ex::Exists(_) | Ex::InQuery(..) | Ex::Aggregate(_)
+            ) {
                 fixed = false;
             }
         });
         fixed
     }
 }
-

@@ -8,7 +8,10 @@ use crate::store::Grant;
 impl Session {
     pub(super) fn security(&mut self, security: &Security) -> Result<()> {
         if !self.context()?.is_owner() {
-            return Err(SqlError::new(15_247, "User does not have permission to perform this action."));
+            return Err(SqlError::new(
+                15_247,
+                "User does not have permission to perform this action.",
+            ));
         }
         match security {
             Security::Nothing => Ok(()),

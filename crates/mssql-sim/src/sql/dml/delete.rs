@@ -21,10 +21,16 @@ impl Session {
         self.finish_dml(count, output)
     }
 
-    fn delete_rows(&mut self, delete: &Delete, found: &Found, top: usize) -> Result<(u64, Option<Output>)> {
+    fn delete_rows(
+        &mut self,
+        delete: &Delete,
+        found: &Found,
+        top: usize,
+    ) -> Result<(u64, Option<Output>)> {
         self.lock_table(found)?;
         let ctx = self.context()?;
-        let targets = Targets::bind(&ctx, found, &delete.table, &delete.from, delete.filter.as_ref())?;
+        let targets =
+            Targets::bind(&ctx, found, &delete.table, &delete.from, delete.filter.as_ref())?;
         let mut output = Output::bind(&ctx, found, &delete.output)?;
         let touched = targets.find(&ctx, found, top)?;
         for target in &touched {
@@ -45,7 +51,12 @@ impl Session {
             let found = ctx.table(name)?;
             ctx.need_write("ALTER", &found)?;
             if ctx.state()?.cdc.tracks(found.def.id) {
-                return Err(SqlError::new(4711, format!("Cannot truncate table '{name}' because it is published for replication or enabled for Change Data Capture.")));
+                return Err(SqlError::new(
+                    4711,
+                    format!(
+                        "Cannot truncate table '{name}' because it is published for replication or enabled for Change Data Capture."
+                    ),
+                ));
             }
             found
         };

@@ -23,13 +23,15 @@ impl Session {
 
     fn insert_rows(&mut self, insert: &Insert, found: &Found) -> Result<(u64, Option<Output>)> {
         self.lock_table(found)?;
-        let places = places(&found.def, &insert.columns, self.identity_insert() == Some(found.def.id))?;
+        let places =
+            places(&found.def, &insert.columns, self.identity_insert() == Some(found.def.id))?;
         let rows = self.source_rows(insert, &places)?;
         let ctx = self.context()?;
         let mut output = Output::bind(&ctx, found, &insert.output)?;
         let count = rows.len() as u64;
         for row in rows {
-            let inserted = self.insert_row(found, if row.is_empty() { &[] } else { &places }, row, false)?;
+            let inserted =
+                self.insert_row(found, if row.is_empty() { &[] } else { &places }, row, false)?;
             if let Some(output) = &mut output {
                 output.add(&ctx, found, Some(&inserted), None)?;
             }
@@ -51,7 +53,14 @@ impl Session {
                             let mut values = Vec::new();
                             for expr in row {
                                 let typed = Binder::new(&ctx).expr(expr)?;
-                                values.push((crate::sql::eval::eval(&ctx, &crate::sql::plan::Env::EMPTY, &typed)?, typed.ty));
+                                values.push((
+                                    crate::sql::eval::eval(
+                                        &ctx,
+                                        &crate::sql::plan::Env::EMPTY,
+                                        &typed,
+                                    )?,
+                                    typed.ty,
+                                ));
                             }
                             all.push(values);
                         }
@@ -61,7 +70,9 @@ impl Session {
                         let plan = Binder::new(&ctx).query(query)?;
                         let types: Vec<T> = plan.columns().iter().map(|c| c.column.ty).collect();
                         let rows = collect(&ctx, None, &plan)?;
-                        rows.into_iter().map(|row| row.into_iter().zip(types.iter().copied()).collect()).collect()
+                        rows.into_iter()
+                            .map(|row| row.into_iter().zip(types.iter().copied()).collect())
+                            .collect()
                     }
                 };
                 let given = rows.first().map_or(places.len(), Vec::len);
@@ -81,13 +92,18 @@ impl Session {
             return Err(SqlError::unknown("INSERT … EXEC (text)"));
         };
         let rows = self.captured(|session| session.exec_for_rows(name, arguments))?;
-        Ok(rows.into_iter().map(|row| row.into_iter().map(|(ty, value)| (value, ty)).collect()).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| row.into_iter().map(|(ty, value)| (value, ty)).collect())
+            .collect())
     }
 }
 
 fn values_of(query: &sqlparser::ast::Query) -> Option<Vec<&Vec<sqlparser::ast::Expr>>> {
     match &*query.body {
-        sqlparser::ast::SetExpr::Values(values) => Some(values.rows.iter().map(|row| &row.content).collect()),
+        sqlparser::ast::SetExpr::Values(values) => {
+            Some(values.rows.iter().map(|row| &row.content).collect())
+        }
         _ => None,
     }
 }
@@ -97,7 +113,9 @@ fn places(def: &TableDef, names: &[String], identity: bool) -> Result<Vec<usize>
     if names.is_empty() {
         let free = |i: &usize| {
             let column = &def.columns[*i];
-            (column.identity.is_none() || identity) && column.computed.is_none() && column.ty != T::RowVersion
+            (column.identity.is_none() || identity)
+                && column.computed.is_none()
+                && column.ty != T::RowVersion
         };
         return Ok((0..def.columns.len()).filter(free).collect());
     }
@@ -105,13 +123,26 @@ fn places(def: &TableDef, names: &[String], identity: bool) -> Result<Vec<usize>
     for name in names {
         let place = def.column(name).ok_or_else(|| SqlError::no_column(name))?;
         if def.columns[place].ty == T::RowVersion {
-            return Err(SqlError::new(273, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column."));
+            return Err(SqlError::new(
+                273,
+                "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column.",
+            ));
         }
         if def.columns[place].computed.is_some() {
-            return Err(SqlError::new(271, format!("The column \"{name}\" cannot be modified because it is either a computed column or is the result of a UNION operator.")));
+            return Err(SqlError::new(
+                271,
+                format!(
+                    "The column \"{name}\" cannot be modified because it is either a computed column or is the result of a UNION operator."
+                ),
+            ));
         }
         if places.contains(&place) {
-            return Err(SqlError::new(264, format!("The column name '{name}' is specified more than once in the SET clause or column list of an INSERT.")));
+            return Err(SqlError::new(
+                264,
+                format!(
+                    "The column name '{name}' is specified more than once in the SET clause or column list of an INSERT."
+                ),
+            ));
         }
         places.push(place);
     }

@@ -23,7 +23,9 @@ pub(in crate::sql) fn assign(def: &TableDef, index: usize, value: Value, from: T
         return Err(truncated(def, index, &value, from));
     }
     let most = match ty {
-        T::Char(n) | T::NChar(n) | T::VarChar(Len::Of(n)) | T::NVarChar(Len::Of(n)) => Some(usize::from(n)),
+        T::Char(n) | T::NChar(n) | T::VarChar(Len::Of(n)) | T::NVarChar(Len::Of(n)) => {
+            Some(usize::from(n))
+        }
         _ => None,
     };
     if let (Some(most), Value::Text(text)) = (most, &value) {
@@ -33,19 +35,39 @@ pub(in crate::sql) fn assign(def: &TableDef, index: usize, value: Value, from: T
         }
     }
     if ty.is_binary() && from.is_text() {
-        return Err(SqlError::new(257, format!("Implicit conversion from data type {} to {} is not allowed. Use the CONVERT function to run this query.", from.name(), ty.name())));
+        return Err(SqlError::new(
+            257,
+            format!(
+                "Implicit conversion from data type {} to {} is not allowed. Use the CONVERT function to run this query.",
+                from.name(),
+                ty.name()
+            ),
+        ));
     }
     convert(value, from, ty)
 }
 
 fn truncated(def: &TableDef, index: usize, value: &Value, from: T) -> SqlError {
     let text: String = shown(value, from).chars().take(100).collect();
-    SqlError::new(2628, format!("String or binary data would be truncated in table '{}', column '{}'. Truncated value: '{text}'.", def.full_name(), def.columns[index].name))
+    SqlError::new(
+        2628,
+        format!(
+            "String or binary data would be truncated in table '{}', column '{}'. Truncated value: '{text}'.",
+            def.full_name(),
+            def.columns[index].name
+        ),
+    )
 }
 
 impl Session {
     /// Fills in defaults, identity, rowversion and computed columns; `given` stands at `places`.
-    pub(crate) fn insert_row(&mut self, found: &Found, places: &[usize], given: Vec<(Value, T)>, keep_identity: bool) -> Result<Row> {
+    pub(crate) fn insert_row(
+        &mut self,
+        found: &Found,
+        places: &[usize],
+        given: Vec<(Value, T)>,
+        keep_identity: bool,
+    ) -> Result<Row> {
         let def = &found.def;
         let mut values: Vec<Option<Value>> = vec![None; def.columns.len()];
         for (place, (value, ty)) in places.iter().zip(given) {
@@ -60,18 +82,32 @@ impl Session {
         Ok(row)
     }
 
-    fn fill(&mut self, found: &Found, values: &mut [Option<Value>], keep_identity: bool) -> Result<()> {
+    fn fill(
+        &mut self,
+        found: &Found,
+        values: &mut [Option<Value>],
+        keep_identity: bool,
+    ) -> Result<()> {
         let def = found.def.clone();
         for (i, column) in def.columns.iter().enumerate() {
             if let Some((seed, step)) = column.identity {
                 let explicit = values[i].clone().filter(|v| !v.is_null());
                 if explicit.is_some() && !keep_identity && self.identity_insert() != Some(def.id) {
-                    return Err(SqlError::new(544, format!("Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.", def.name)));
+                    return Err(SqlError::new(
+                        544,
+                        format!(
+                            "Cannot insert explicit value for identity column in table '{}' when IDENTITY_INSERT is set to OFF.",
+                            def.name
+                        ),
+                    ));
                 }
                 let Some(data) = self.data_mut(def.id) else { continue };
                 let value = match explicit.as_ref().and_then(Value::as_int) {
                     Some(n) => {
-                        data.identity = Some(data.identity.map_or(n, |last| if step > 0 { last.max(n) } else { last.min(n) }));
+                        data.identity =
+                            Some(data.identity.map_or(n, |last| {
+                                if step > 0 { last.max(n) } else { last.min(n) }
+                            }));
                         n
                     }
                     None => {
@@ -118,7 +154,14 @@ impl Session {
         let mut bytes = Vec::with_capacity(values.len() * 12);
         for (column, value) in def.columns.iter().zip(&values) {
             if value.is_null() && !column.nullable {
-                return Err(SqlError::new(515, format!("Cannot insert the value NULL into column '{}', table '{}'; column does not allow nulls. {verb} fails.", column.name, def.full_name())));
+                return Err(SqlError::new(
+                    515,
+                    format!(
+                        "Cannot insert the value NULL into column '{}', table '{}'; column does not allow nulls. {verb} fails.",
+                        column.name,
+                        def.full_name()
+                    ),
+                ));
             }
             write_value(&mut bytes, column.column(), value);
         }
@@ -130,9 +173,16 @@ impl Session {
     }
 
     /// Writes a row under its key; a heap's row keeps the key that it had.
-    pub(super) fn put_row(&mut self, found: &Found, former: Option<&Key>, values: &[Value], row: Row) -> Result<Key> {
+    pub(super) fn put_row(
+        &mut self,
+        found: &Found,
+        former: Option<&Key>,
+        values: &[Value],
+        row: Row,
+    ) -> Result<Key> {
         let def = found.def.clone();
-        let data = self.data_mut(def.id).ok_or_else(|| SqlError::new(8623, "The table is not locked."))?;
+        let data =
+            self.data_mut(def.id).ok_or_else(|| SqlError::new(8623, "The table is not locked."))?;
         let key: Key = if def.key().is_empty() {
             former.cloned().unwrap_or_else(|| data.heap_key())
         } else {
@@ -157,12 +207,19 @@ impl Session {
         let Some(data) = self.data_mut(def.id) else { return };
         data.rows.remove_mut(key);
         for (position, index) in def.uniques().enumerate() {
-            data.uniques[position].remove_mut(key_of(index.columns.iter().map(|i| &values[*i])).as_slice());
+            data.uniques[position]
+                .remove_mut(key_of(index.columns.iter().map(|i| &values[*i])).as_slice());
         }
     }
 
     /// For the capture agent, if the table is tracked.
-    pub(super) fn log(&mut self, found: &Found, before: Option<Row>, after: Option<Row>, deferred: bool) {
+    pub(super) fn log(
+        &mut self,
+        found: &Found,
+        before: Option<Row>,
+        after: Option<Row>,
+        deferred: bool,
+    ) {
         let (tracked, lsns) = {
             let mut world = self.core.server.world();
             match world.by_id(found.database) {
@@ -177,16 +234,31 @@ impl Session {
         let home = found.database;
         let Some(transaction) = self.transaction() else { return };
         transaction.command += 1;
-        let change = Change { table, before, after, deferred, seqval: lsns.record(), command: transaction.command };
+        let change = Change {
+            table,
+            before,
+            after,
+            deferred,
+            seqval: lsns.record(),
+            command: transaction.command,
+        };
         transaction.changes.entry(home).or_default().push(change);
     }
 }
 
 /// Error 2627 of a constraint, 2601 of an index.
 pub(in crate::sql) fn duplicate(def: &TableDef, index: &IndexDef, values: &[Value]) -> SqlError {
-    let shown: Vec<String> = index.columns.iter().map(|i| {
-        if values[*i].is_null() { "<NULL>".to_owned() } else { shown(&values[*i], def.columns[*i].ty) }
-    }).collect();
+    let shown: Vec<String> = index
+        .columns
+        .iter()
+        .map(|i| {
+            if values[*i].is_null() {
+                "<NULL>".to_owned()
+            } else {
+                shown(&values[*i], def.columns[*i].ty)
+            }
+        })
+        .collect();
     let value = shown.join(", ");
     let kind = if index.primary { "PRIMARY KEY" } else { "UNIQUE KEY" };
     if index.constraint {
@@ -209,7 +281,14 @@ impl Context {
     /// Rights that a writing statement needs beside its own: reading what it reads.
     pub(super) fn need_write(&self, permission: &str, found: &Found) -> Result<()> {
         if found.def.shipped {
-            return Err(SqlError::new(229, format!("The {permission} permission was denied on the object '{}'.", found.def.name)).class(14));
+            return Err(SqlError::new(
+                229,
+                format!(
+                    "The {permission} permission was denied on the object '{}'.",
+                    found.def.name
+                ),
+            )
+            .class(14));
         }
         self.need(permission, &found.def)
     }

@@ -24,11 +24,18 @@ impl Session {
         self.finish_dml(count, output)
     }
 
-    fn update_rows(&mut self, update: &Update, found: &Found, top: usize) -> Result<(u64, Option<Output>)> {
+    fn update_rows(
+        &mut self,
+        update: &Update,
+        found: &Found,
+        top: usize,
+    ) -> Result<(u64, Option<Output>)> {
         self.lock_table(found)?;
         let ctx = self.context()?;
-        let mut targets = Targets::bind(&ctx, found, &update.table, &update.from, update.filter.as_ref())?;
-        let (mut columns, mut variables): (Vec<(usize, Typed)>, Vec<(String, Typed)>) = Default::default();
+        let mut targets =
+            Targets::bind(&ctx, found, &update.table, &update.from, update.filter.as_ref())?;
+        let (mut columns, mut variables): (Vec<(usize, Typed)>, Vec<(String, Typed)>) =
+            Default::default();
         for (target, value) in &update.set {
             match target {
                 Target::Column(name) => {
@@ -36,7 +43,9 @@ impl Session {
                     settable(found, place)?;
                     columns.push((place, targets.binder.expr(value)?));
                 }
-                Target::Variable(name) => variables.push((name.clone(), targets.binder.expr(value)?)),
+                Target::Variable(name) => {
+                    variables.push((name.clone(), targets.binder.expr(value)?))
+                }
             }
         }
         let mut output = Output::bind(&ctx, found, &update.output)?;
@@ -49,10 +58,14 @@ impl Session {
             let before = Encoded { columns: &found.def.encoding, bytes: &target.row }.all();
             let mut after: Vec<Option<Value>> = before.iter().cloned().map(Some).collect();
             for (place, typed) in &columns {
-                after[*place] = Some(assign(&found.def, *place, eval(&ctx, &env, typed)?, typed.ty)?);
+                after[*place] =
+                    Some(assign(&found.def, *place, eval(&ctx, &env, typed)?, typed.ty)?);
             }
             for (name, typed) in &variables {
-                let (ty, _) = self.core.variable(name).ok_or_else(|| SqlError::new(137, format!("Must declare the scalar variable \"{name}\".")).class(15))?;
+                let (ty, _) = self.core.variable(name).ok_or_else(|| {
+                    SqlError::new(137, format!("Must declare the scalar variable \"{name}\"."))
+                        .class(15)
+                })?;
                 let value = crate::value::convert(eval(&ctx, &env, typed)?, typed.ty, ty)?;
                 self.core.variables.borrow_mut().insert(name.to_lowercase(), (ty, value));
             }
@@ -73,8 +86,15 @@ impl Session {
             if let Some(output) = &mut output {
                 output.add(&ctx, found, Some(&row), Some(&target.row))?;
             }
-            let unique_changed = unique_keys(&found.def, &before) != unique_keys(&found.def, &after);
-            rows.push(cdc::Updated { old_key: target.key.clone(), new_key, before: target.row.clone(), after: row, unique_changed });
+            let unique_changed =
+                unique_keys(&found.def, &before) != unique_keys(&found.def, &after);
+            rows.push(cdc::Updated {
+                old_key: target.key.clone(),
+                new_key,
+                before: target.row.clone(),
+                after: row,
+                unique_changed,
+            });
         }
         for logged in cdc::record_deferred(&rows) {
             self.log(found, logged.before, logged.after, logged.deferred);
@@ -86,13 +106,22 @@ impl Session {
 fn settable(found: &Found, place: usize) -> Result<()> {
     let column = &found.def.columns[place];
     if column.identity.is_some() {
-        return Err(SqlError::new(8102, format!("Cannot update identity column '{}'.", column.name)));
+        return Err(SqlError::new(
+            8102,
+            format!("Cannot update identity column '{}'.", column.name),
+        ));
     }
     if column.ty == T::RowVersion {
         return Err(SqlError::new(272, "Cannot update a timestamp column."));
     }
     if column.computed.is_some() {
-        return Err(SqlError::new(271, format!("The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.", column.name)));
+        return Err(SqlError::new(
+            271,
+            format!(
+                "The column \"{}\" cannot be modified because it is either a computed column or is the result of a UNION operator.",
+                column.name
+            ),
+        ));
     }
     Ok(())
 }

@@ -7,27 +7,90 @@ use crate::sql::plan::Typed;
 use crate::value::{SqlType as T, Value, convert, rescale};
 
 pub(super) const ALL: &[Entry] = &[
-    Entry { name: "abs", arguments: (1, 1), returns: Returns::Same(0), call: |_, v, _| Ok(match v[0] {
-        Value::Int(n) => Value::Int(n.abs()),
-        Value::Float(f) => Value::Float(f.abs()),
-        Value::Decimal(n, s) => Value::Decimal(n.abs(), s),
-        _ => Value::Null,
-    }) },
-    Entry { name: "sign", arguments: (1, 1), returns: Returns::Same(0), call: |_, v, _| Ok(match v[0] {
-        Value::Int(n) => Value::Int(n.signum()),
-        Value::Float(f) => Value::Float(if f == 0.0 { 0.0 } else { f.signum() }),
-        Value::Decimal(n, s) => Value::Decimal(n.signum() * 10_i128.pow(u32::from(s)), s),
-        _ => Value::Null,
-    }) },
-    Entry { name: "ceiling", arguments: (1, 1), returns: Returns::Same(0), call: |_, v, _| Ok(whole(&v[0], 1)) },
-    Entry { name: "floor", arguments: (1, 1), returns: Returns::Same(0), call: |_, v, _| Ok(whole(&v[0], -1)) },
+    Entry {
+        name: "abs",
+        arguments: (1, 1),
+        returns: Returns::Same(0),
+        call: |_, v, _| {
+            Ok(match v[0] {
+                Value::Int(n) => Value::Int(n.abs()),
+                Value::Float(f) => Value::Float(f.abs()),
+                Value::Decimal(n, s) => Value::Decimal(n.abs(), s),
+                _ => Value::Null,
+            })
+        },
+    },
+    Entry {
+        name: "sign",
+        arguments: (1, 1),
+        returns: Returns::Same(0),
+        call: |_, v, _| {
+            Ok(match v[0] {
+                Value::Int(n) => Value::Int(n.signum()),
+                Value::Float(f) => Value::Float(if f == 0.0 { 0.0 } else { f.signum() }),
+                Value::Decimal(n, s) => Value::Decimal(n.signum() * 10_i128.pow(u32::from(s)), s),
+                _ => Value::Null,
+            })
+        },
+    },
+    Entry {
+        name: "ceiling",
+        arguments: (1, 1),
+        returns: Returns::Same(0),
+        call: |_, v, _| Ok(whole(&v[0], 1)),
+    },
+    Entry {
+        name: "floor",
+        arguments: (1, 1),
+        returns: Returns::Same(0),
+        call: |_, v, _| Ok(whole(&v[0], -1)),
+    },
     Entry { name: "round", arguments: (2, 3), returns: Returns::Same(0), call: round },
-    Entry { name: "power", arguments: (2, 2), returns: Returns::Fixed(T::Float), call: |_, v, a| both(v, a, f64::powf) },
-    Entry { name: "sqrt", arguments: (1, 1), returns: Returns::Fixed(T::Float), call: |_, v, a| both(&[v[0].clone(), Value::Int(0)], &[a[0].clone(), Typed::constant(Value::Int(0), T::Int)], |x, _| x.sqrt()) },
-    Entry { name: "rand", arguments: (0, 1), returns: Returns::Fixed(T::Float), call: |_, _, _| Ok(Value::Float(fastrand::f64())) },
-    Entry { name: "newid", arguments: (0, 0), returns: Returns::Fixed(T::UniqueIdentifier), call: |_, _, _| Ok(Value::Guid(uuid::Uuid::new_v4().to_bytes_le())) },
-    Entry { name: "newsequentialid", arguments: (0, 0), returns: Returns::Fixed(T::UniqueIdentifier), call: |_, _, _| Ok(Value::Guid(uuid::Uuid::new_v4().to_bytes_le())) },
-    Entry { name: "isnumeric", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: |_, v, a| Ok(i32::from(!v[0].is_null() && convert(v[0].clone(), a[0].ty, T::Float).is_ok()).into()) },
+    Entry {
+        name: "power",
+        arguments: (2, 2),
+        returns: Returns::Fixed(T::Float),
+        call: |_, v, a| both(v, a, f64::powf),
+    },
+    Entry {
+        name: "sqrt",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Float),
+        call: |_, v, a| {
+            both(
+                &[v[0].clone(), Value::Int(0)],
+                &[a[0].clone(), Typed::constant(Value::Int(0), T::Int)],
+                |x, _| x.sqrt(),
+            )
+        },
+    },
+    Entry {
+        name: "rand",
+        arguments: (0, 1),
+        returns: Returns::Fixed(T::Float),
+        call: |_, _, _| Ok(Value::Float(fastrand::f64())),
+    },
+    Entry {
+        name: "newid",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::UniqueIdentifier),
+        call: |_, _, _| Ok(Value::Guid(uuid::Uuid::new_v4().to_bytes_le())),
+    },
+    Entry {
+        name: "newsequentialid",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::UniqueIdentifier),
+        call: |_, _, _| Ok(Value::Guid(uuid::Uuid::new_v4().to_bytes_le())),
+    },
+    Entry {
+        name: "isnumeric",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |_, v, a| {
+            Ok(i32::from(!v[0].is_null() && convert(v[0].clone(), a[0].ty, T::Float).is_ok())
+                .into())
+        },
+    },
 ];
 
 fn whole(value: &Value, up: i128) -> Value {

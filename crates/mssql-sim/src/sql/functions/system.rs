@@ -8,44 +8,127 @@ use crate::sql::syntax::Name;
 use crate::value::{SqlType as T, Value};
 
 pub(super) const ALL: &[Entry] = &[
-    Entry { name: "db_name", arguments: (0, 1), returns: Returns::Fixed(NAME), call: |c, v, _| Ok(match int(v, 0) {
-        None if v.is_empty() => Value::Text(c.core.database.borrow().clone()),
-        id => id.and_then(|id| c.core.server.world().by_id(id as i32).map(|d| Value::text(&d.name))).into(),
-    }) },
-    Entry { name: "db_id", arguments: (0, 1), returns: Returns::Fixed(T::Int), call: |c, v, a| {
-        let name = as_text(v, a, 0).unwrap_or_else(|| c.core.database.borrow().clone());
-        Ok(c.core.server.world().database(&name).ok().map(|d| d.id).into())
-    } },
-    Entry { name: "original_db_name", arguments: (0, 0), returns: Returns::Fixed(NAME), call: |c, _, _| Ok(Value::Text(c.core.database.borrow().clone())) },
-    Entry { name: "schema_name", arguments: (0, 1), returns: Returns::Fixed(NAME), call: |c, v, _| {
-        let Some(id) = int(v, 0) else { return Ok("dbo".into()) };
-        let catalog = c.catalog()?;
-        Ok(catalog.schemas.values().find(|(i, _)| i64::from(*i) == id).map(|(_, name)| Value::text(name)).into())
-    } },
-    Entry { name: "schema_id", arguments: (0, 1), returns: Returns::Fixed(T::Int), call: |c, v, a| {
-        let name = as_text(v, a, 0).unwrap_or_else(|| "dbo".into());
-        Ok(c.catalog()?.schemas.get(&name.to_lowercase()).map(|(id, _)| *id).into())
-    } },
-    Entry { name: "object_id", arguments: (1, 2), returns: Returns::Fixed(T::Int), call: object_id },
-    Entry { name: "object_name", arguments: (1, 2), returns: Returns::Fixed(NAME), call: |c, v, _| {
-        let catalog = c.catalog()?;
-        Ok(int(v, 0).and_then(|id| catalog.by_id(id as i32)).map(|t| Value::text(&t.name)).into())
-    } },
-    Entry { name: "object_schema_name", arguments: (1, 2), returns: Returns::Fixed(NAME), call: |c, v, _| {
-        let catalog = c.catalog()?;
-        Ok(int(v, 0).and_then(|id| catalog.by_id(id as i32)).map(|t| Value::text(&t.schema)).into())
-    } },
-    Entry { name: "col_length", arguments: (2, 2), returns: Returns::Fixed(T::SmallInt), call: |c, v, a| {
-        let (Some(table), Some(column)) = (as_text(v, a, 0), as_text(v, a, 1)) else { return Ok(Value::Null) };
-        let Some(table) = c.find_table(&Name::parse(&table)?)? else { return Ok(Value::Null) };
-        Ok(table.def.column(&column).map(|i| i64::from(table.def.columns[i].ty.sizes().0)).into())
-    } },
-    Entry { name: "col_name", arguments: (2, 2), returns: Returns::Fixed(NAME), call: |c, v, _| {
-        let catalog = c.catalog()?;
-        let table = int(v, 0).and_then(|id| catalog.by_id(id as i32));
-        Ok(table.and_then(|t| t.columns.iter().find(|col| Some(i64::from(col.id)) == int(v, 1))).map(|col| Value::text(&col.name)).into())
-    } },
-    Entry { name: "type_name", arguments: (1, 1), returns: Returns::Fixed(NAME), call: |_, v, _| Ok(int(v, 0).and_then(crate::sql::views::type_name).map(Value::text).into()) },
+    Entry {
+        name: "db_name",
+        arguments: (0, 1),
+        returns: Returns::Fixed(NAME),
+        call: |c, v, _| {
+            Ok(match int(v, 0) {
+                None if v.is_empty() => Value::Text(c.core.database.borrow().clone()),
+                id => id
+                    .and_then(|id| {
+                        c.core.server.world().by_id(id as i32).map(|d| Value::text(&d.name))
+                    })
+                    .into(),
+            })
+        },
+    },
+    Entry {
+        name: "db_id",
+        arguments: (0, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |c, v, a| {
+            let name = as_text(v, a, 0).unwrap_or_else(|| c.core.database.borrow().clone());
+            Ok(c.core.server.world().database(&name).ok().map(|d| d.id).into())
+        },
+    },
+    Entry {
+        name: "original_db_name",
+        arguments: (0, 0),
+        returns: Returns::Fixed(NAME),
+        call: |c, _, _| Ok(Value::Text(c.core.database.borrow().clone())),
+    },
+    Entry {
+        name: "schema_name",
+        arguments: (0, 1),
+        returns: Returns::Fixed(NAME),
+        call: |c, v, _| {
+            let Some(id) = int(v, 0) else { return Ok("dbo".into()) };
+            let catalog = c.catalog()?;
+            Ok(catalog
+                .schemas
+                .values()
+                .find(|(i, _)| i64::from(*i) == id)
+                .map(|(_, name)| Value::text(name))
+                .into())
+        },
+    },
+    Entry {
+        name: "schema_id",
+        arguments: (0, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |c, v, a| {
+            let name = as_text(v, a, 0).unwrap_or_else(|| "dbo".into());
+            Ok(c.catalog()?.schemas.get(&name.to_lowercase()).map(|(id, _)| *id).into())
+        },
+    },
+    Entry {
+        name: "object_id",
+        arguments: (1, 2),
+        returns: Returns::Fixed(T::Int),
+        call: object_id,
+    },
+    Entry {
+        name: "object_name",
+        arguments: (1, 2),
+        returns: Returns::Fixed(NAME),
+        call: |c, v, _| {
+            let catalog = c.catalog()?;
+            Ok(int(v, 0)
+                .and_then(|id| catalog.by_id(id as i32))
+                .map(|t| Value::text(&t.name))
+                .into())
+        },
+    },
+    Entry {
+        name: "object_schema_name",
+        arguments: (1, 2),
+        returns: Returns::Fixed(NAME),
+        call: |c, v, _| {
+            let catalog = c.catalog()?;
+            Ok(int(v, 0)
+                .and_then(|id| catalog.by_id(id as i32))
+                .map(|t| Value::text(&t.schema))
+                .into())
+        },
+    },
+    Entry {
+        name: "col_length",
+        arguments: (2, 2),
+        returns: Returns::Fixed(T::SmallInt),
+        call: |c, v, a| {
+            let (Some(table), Some(column)) = (as_text(v, a, 0), as_text(v, a, 1)) else {
+                return Ok(Value::Null);
+            };
+            let Some(table) = c.find_table(&Name::parse(&table)?)? else { return Ok(Value::Null) };
+            Ok(table
+                .def
+                .column(&column)
+                .map(|i| i64::from(table.def.columns[i].ty.sizes().0))
+                .into())
+        },
+    },
+    Entry {
+        name: "col_name",
+        arguments: (2, 2),
+        returns: Returns::Fixed(NAME),
+        call: |c, v, _| {
+            let catalog = c.catalog()?;
+            let table = int(v, 0).and_then(|id| catalog.by_id(id as i32));
+            Ok(table
+                .and_then(|t| t.columns.iter().find(|col| Some(i64::from(col.id)) == int(v, 1)))
+                .map(|col| Value::text(&col.name))
+                .into())
+        },
+    },
+    Entry {
+        name: "type_name",
+        arguments: (1, 1),
+        returns: Returns::Fixed(NAME),
+        call: |_, v, _| {
+            Ok(int(v, 0).and_then(crate::sql::views::type_name).map(Value::text).into())
+        },
+    },
     Entry { name: "suser_sname", arguments: (0, 1), returns: Returns::Fixed(NAME), call: login },
     Entry { name: "suser_name", arguments: (0, 1), returns: Returns::Fixed(NAME), call: login },
     Entry { name: "original_login", arguments: (0, 0), returns: Returns::Fixed(NAME), call: login },
@@ -54,23 +137,95 @@ pub(super) const ALL: &[Entry] = &[
     Entry { name: "current_user", arguments: (0, 0), returns: Returns::Fixed(NAME), call: user },
     Entry { name: "session_user", arguments: (0, 0), returns: Returns::Fixed(NAME), call: user },
     Entry { name: "user", arguments: (0, 0), returns: Returns::Fixed(NAME), call: user },
-    Entry { name: "host_name", arguments: (0, 0), returns: Returns::Fixed(NAME), call: |c, _, _| Ok(Value::text(&c.core.host)) },
-    Entry { name: "app_name", arguments: (0, 0), returns: Returns::Fixed(NAME), call: |c, _, _| Ok(Value::text(&c.core.application)) },
-    Entry { name: "serverproperty", arguments: (1, 1), returns: Returns::Fixed(NAME), call: server_property },
-    Entry { name: "databasepropertyex", arguments: (2, 2), returns: Returns::Fixed(NAME), call: database_property },
-    Entry { name: "connectionproperty", arguments: (1, 1), returns: Returns::Fixed(NAME), call: |_, _, _| Ok("TCP".into()) },
-    Entry { name: "has_perms_by_name", arguments: (3, 5), returns: Returns::Fixed(T::Int), call: has_perms },
-    Entry { name: "has_dbaccess", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: |c, v, a| Ok(as_text(v, a, 0).and_then(|n| c.core.server.world().database(&n).ok().map(|_| 1)).into()) },
-    Entry { name: "is_member", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: is_member },
-    Entry { name: "is_rolemember", arguments: (1, 2), returns: Returns::Fixed(T::Int), call: is_member },
-    Entry { name: "is_srvrolemember", arguments: (1, 2), returns: Returns::Fixed(T::Int), call: |c, _, _| Ok(i32::from(c.is_sa()).into()) },
-    Entry { name: "objectproperty", arguments: (2, 2), returns: Returns::Fixed(T::Int), call: object_property },
-    Entry { name: "columnproperty", arguments: (3, 3), returns: Returns::Fixed(T::Int), call: column_property },
-    Entry { name: "ident_current", arguments: (1, 1), returns: Returns::Fixed(T::Decimal(38, 0)), call: |c, v, a| {
-        let Some(table) = as_text(v, a, 0) else { return Ok(Value::Null) };
-        let found = c.find_table(&Name::parse(&table)?)?;
-        Ok(found.and_then(|t| c.rows_of(&t).identity).map(|n| Value::Decimal(i128::from(n), 0)).into())
-    } },
+    Entry {
+        name: "host_name",
+        arguments: (0, 0),
+        returns: Returns::Fixed(NAME),
+        call: |c, _, _| Ok(Value::text(&c.core.host)),
+    },
+    Entry {
+        name: "app_name",
+        arguments: (0, 0),
+        returns: Returns::Fixed(NAME),
+        call: |c, _, _| Ok(Value::text(&c.core.application)),
+    },
+    Entry {
+        name: "serverproperty",
+        arguments: (1, 1),
+        returns: Returns::Fixed(NAME),
+        call: server_property,
+    },
+    Entry {
+        name: "databasepropertyex",
+        arguments: (2, 2),
+        returns: Returns::Fixed(NAME),
+        call: database_property,
+    },
+    Entry {
+        name: "connectionproperty",
+        arguments: (1, 1),
+        returns: Returns::Fixed(NAME),
+        call: |_, _, _| Ok("TCP".into()),
+    },
+    Entry {
+        name: "has_perms_by_name",
+        arguments: (3, 5),
+        returns: Returns::Fixed(T::Int),
+        call: has_perms,
+    },
+    Entry {
+        name: "has_dbaccess",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |c, v, a| {
+            Ok(as_text(v, a, 0)
+                .and_then(|n| c.core.server.world().database(&n).ok().map(|_| 1))
+                .into())
+        },
+    },
+    Entry {
+        name: "is_member",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: is_member,
+    },
+    Entry {
+        name: "is_rolemember",
+        arguments: (1, 2),
+        returns: Returns::Fixed(T::Int),
+        call: is_member,
+    },
+    Entry {
+        name: "is_srvrolemember",
+        arguments: (1, 2),
+        returns: Returns::Fixed(T::Int),
+        call: |c, _, _| Ok(i32::from(c.is_sa()).into()),
+    },
+    Entry {
+        name: "objectproperty",
+        arguments: (2, 2),
+        returns: Returns::Fixed(T::Int),
+        call: object_property,
+    },
+    Entry {
+        name: "columnproperty",
+        arguments: (3, 3),
+        returns: Returns::Fixed(T::Int),
+        call: column_property,
+    },
+    Entry {
+        name: "ident_current",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Decimal(38, 0)),
+        call: |c, v, a| {
+            let Some(table) = as_text(v, a, 0) else { return Ok(Value::Null) };
+            let found = c.find_table(&Name::parse(&table)?)?;
+            Ok(found
+                .and_then(|t| c.rows_of(&t).identity)
+                .map(|n| Value::Decimal(i128::from(n), 0))
+                .into())
+        },
+    },
 ];
 
 fn object_id(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
@@ -82,7 +237,8 @@ fn object_id(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     }
     // The functions of a capture instance are objects, too.
     let known = name.schema.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("cdc"))
-        && crate::cdc::instance_of_function(&name.name).is_some_and(|i| ctx.state().is_ok_and(|s| s.cdc.instance(i).is_some()));
+        && crate::cdc::instance_of_function(&name.name)
+            .is_some_and(|i| ctx.state().is_ok_and(|s| s.cdc.instance(i).is_some()));
     Ok(if known { 900_000_001.into() } else { Value::Null })
 }
 
@@ -151,7 +307,9 @@ fn is_member(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
 
 fn object_property(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     let catalog = ctx.catalog()?;
-    let Some(table) = int(v, 0).and_then(|id| catalog.by_id(id as i32)) else { return Ok(Value::Null) };
+    let Some(table) = int(v, 0).and_then(|id| catalog.by_id(id as i32)) else {
+        return Ok(Value::Null);
+    };
     Ok(i32::from(match as_text(v, a, 1).unwrap_or_default().to_ascii_lowercase().as_str() {
         "istable" | "isusertable" => true,
         "tablehasprimarykey" => table.primary().is_some(),
@@ -164,8 +322,13 @@ fn object_property(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
 
 fn column_property(ctx: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     let catalog = ctx.catalog()?;
-    let Some(table) = int(v, 0).and_then(|id| catalog.by_id(id as i32)) else { return Ok(Value::Null) };
-    let Some(column) = as_text(v, a, 1).and_then(|c| table.column(&c)).map(|i| &table.columns[i]) else { return Ok(Value::Null) };
+    let Some(table) = int(v, 0).and_then(|id| catalog.by_id(id as i32)) else {
+        return Ok(Value::Null);
+    };
+    let Some(column) = as_text(v, a, 1).and_then(|c| table.column(&c)).map(|i| &table.columns[i])
+    else {
+        return Ok(Value::Null);
+    };
     Ok(match as_text(v, a, 2).unwrap_or_default().to_ascii_lowercase().as_str() {
         "isidentity" => i32::from(column.identity.is_some()),
         "iscomputed" => i32::from(column.computed.is_some()),

@@ -7,23 +7,78 @@ use crate::sql::plan::Typed;
 use crate::value::{SqlType as T, Value, civil, convert, days_from_civil};
 
 pub(super) const ALL: &[Entry] = &[
-    Entry { name: "getdate", arguments: (0, 0), returns: Returns::Fixed(T::DateTime), call: legacy_now },
-    Entry { name: "getutcdate", arguments: (0, 0), returns: Returns::Fixed(T::DateTime), call: legacy_now },
-    Entry { name: "current_timestamp", arguments: (0, 0), returns: Returns::Fixed(T::DateTime), call: legacy_now },
-    Entry { name: "sysdatetime", arguments: (0, 0), returns: Returns::Fixed(T::DateTime2(7)), call: now },
-    Entry { name: "sysutcdatetime", arguments: (0, 0), returns: Returns::Fixed(T::DateTime2(7)), call: now },
-    Entry { name: "sysdatetimeoffset", arguments: (0, 0), returns: Returns::Fixed(T::DateTimeOffset(7)), call: |c, _, _| {
-        let now = c.core.now();
-        Ok(Value::Offset(now.day, now.ticks, 0))
-    } },
+    Entry {
+        name: "getdate",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTime),
+        call: legacy_now,
+    },
+    Entry {
+        name: "getutcdate",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTime),
+        call: legacy_now,
+    },
+    Entry {
+        name: "current_timestamp",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTime),
+        call: legacy_now,
+    },
+    Entry {
+        name: "sysdatetime",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTime2(7)),
+        call: now,
+    },
+    Entry {
+        name: "sysutcdatetime",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTime2(7)),
+        call: now,
+    },
+    Entry {
+        name: "sysdatetimeoffset",
+        arguments: (0, 0),
+        returns: Returns::Fixed(T::DateTimeOffset(7)),
+        call: |c, _, _| {
+            let now = c.core.now();
+            Ok(Value::Offset(now.day, now.ticks, 0))
+        },
+    },
     Entry { name: "dateadd", arguments: (3, 3), returns: Returns::Same(2), call: dateadd },
     Entry { name: "datediff", arguments: (3, 3), returns: Returns::Fixed(T::Int), call: datediff },
-    Entry { name: "datediff_big", arguments: (3, 3), returns: Returns::Fixed(T::BigInt), call: datediff },
+    Entry {
+        name: "datediff_big",
+        arguments: (3, 3),
+        returns: Returns::Fixed(T::BigInt),
+        call: datediff,
+    },
     Entry { name: "datepart", arguments: (2, 2), returns: Returns::Fixed(T::Int), call: datepart },
-    Entry { name: "year", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: |_, v, a| part_of("year", &v[0], a[0].ty) },
-    Entry { name: "month", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: |_, v, a| part_of("month", &v[0], a[0].ty) },
-    Entry { name: "day", arguments: (1, 1), returns: Returns::Fixed(T::Int), call: |_, v, a| part_of("day", &v[0], a[0].ty) },
-    Entry { name: "switchoffset", arguments: (2, 2), returns: Returns::Fixed(T::DateTimeOffset(7)), call: switchoffset },
+    Entry {
+        name: "year",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |_, v, a| part_of("year", &v[0], a[0].ty),
+    },
+    Entry {
+        name: "month",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |_, v, a| part_of("month", &v[0], a[0].ty),
+    },
+    Entry {
+        name: "day",
+        arguments: (1, 1),
+        returns: Returns::Fixed(T::Int),
+        call: |_, v, a| part_of("day", &v[0], a[0].ty),
+    },
+    Entry {
+        name: "switchoffset",
+        arguments: (2, 2),
+        returns: Returns::Fixed(T::DateTimeOffset(7)),
+        call: switchoffset,
+    },
 ];
 
 fn legacy_now(ctx: &Context, _: &[Value], _: &[Typed]) -> Result<Value> {
@@ -50,7 +105,13 @@ fn unit(name: &str) -> Result<&'static str> {
         "millisecond" | "ms" => "millisecond",
         "microsecond" | "mcs" => "microsecond",
         "nanosecond" | "ns" => "nanosecond",
-        other => return Err(SqlError::new(155, format!("'{other}' is not a recognized datepart option.")).class(15)),
+        other => {
+            return Err(SqlError::new(
+                155,
+                format!("'{other}' is not a recognized datepart option."),
+            )
+            .class(15));
+        }
     })
 }
 
@@ -84,19 +145,33 @@ fn dateadd(_: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     let Some((day, ticks)) = local(&value, ty)? else { return Ok(Value::Null) };
     let (day, ticks) = match unit {
         "year" | "quarter" | "month" => {
-            let months = n * match unit { "year" => 12, "quarter" => 3, _ => 1 };
+            let months = n * match unit {
+                "year" => 12,
+                "quarter" => 3,
+                _ => 1,
+            };
             let (y, m, d) = civil(day);
             let total = i64::from(y) * 12 + i64::from(m) - 1 + months;
             let (y, m) = (total.div_euclid(12) as i32, total.rem_euclid(12) as u32 + 1);
-            let next = if m == 12 { days_from_civil(y + 1, 1, 1) } else { days_from_civil(y, m + 1, 1) };
+            let next =
+                if m == 12 { days_from_civil(y + 1, 1, 1) } else { days_from_civil(y, m + 1, 1) };
             let first = days_from_civil(y, m, 1);
             ((first + d as i32 - 1).min(next - 1), ticks)
         }
         "nanosecond" => shift(day, ticks, n / 100),
-        unit => shift(day, ticks, n.checked_mul(ticks_of(unit).unwrap_or(1)).ok_or_else(|| SqlError::new(517, "Adding a value to a 'datetime' column caused an overflow."))?),
+        unit => shift(
+            day,
+            ticks,
+            n.checked_mul(ticks_of(unit).unwrap_or(1)).ok_or_else(|| {
+                SqlError::new(517, "Adding a value to a 'datetime' column caused an overflow.")
+            })?,
+        ),
     };
     if !(0..=3_652_058).contains(&day) {
-        return Err(SqlError::new(517, "Adding a value to a 'datetime' column caused an overflow."));
+        return Err(SqlError::new(
+            517,
+            "Adding a value to a 'datetime' column caused an overflow.",
+        ));
     }
     let moved = convert(Value::DateTime2(day, ticks), T::DateTime2(7), ty)?;
     Ok(match (moved, &value) {
@@ -120,7 +195,9 @@ fn datediff(_: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     if v[1].is_null() || v[2].is_null() {
         return Ok(Value::Null);
     }
-    let (Some(from), Some(to)) = (local(&v[1], a[1].ty)?, local(&v[2], a[2].ty)?) else { return Ok(Value::Null) };
+    let (Some(from), Some(to)) = (local(&v[1], a[1].ty)?, local(&v[2], a[2].ty)?) else {
+        return Ok(Value::Null);
+    };
     let months = |(day, _): (i32, i64)| {
         let (y, m, _) = civil(day);
         i128::from(y) * 12 + i128::from(m) - 1
@@ -136,7 +213,9 @@ fn datediff(_: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
             ticks(to).div_euclid(size) - ticks(from).div_euclid(size)
         }
     };
-    i64::try_from(n).map(Value::Int).map_err(|_| SqlError::new(535, "The datediff function resulted in an overflow."))
+    i64::try_from(n)
+        .map(Value::Int)
+        .map_err(|_| SqlError::new(535, "The datediff function resulted in an overflow."))
 }
 
 fn datepart(_: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
@@ -165,7 +244,9 @@ fn part_of(unit: &str, value: &Value, ty: T) -> Result<Value> {
 
 fn switchoffset(_: &Context, v: &[Value], a: &[Typed]) -> Result<Value> {
     let offset = match as_text(v, a, 1) {
-        Some(text) if text.contains(':') => crate::value::parse_moment(&format!("00:00{text}")).and_then(|m| m.offset),
+        Some(text) if text.contains(':') => {
+            crate::value::parse_moment(&format!("00:00{text}")).and_then(|m| m.offset)
+        }
         Some(text) => text.parse().ok(),
         None => None,
     };

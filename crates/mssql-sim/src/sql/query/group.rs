@@ -24,10 +24,15 @@ struct Group {
 }
 
 /// One row a group, filtered by HAVING and in order.
-pub(super) fn groups(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan) -> Result<Vec<Vec<Value>>> {
+pub(super) fn groups(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &SelectPlan,
+) -> Result<Vec<Vec<Value>>> {
     let mut order: Vec<Vec<u8>> = Vec::new();
     let mut groups: HashMap<Vec<u8>, Group> = HashMap::new();
-    let new = |row| Group { row, running: plan.aggregates.iter().map(|_| Running::default()).collect() };
+    let new =
+        |row| Group { row, running: plan.aggregates.iter().map(|_| Running::default()).collect() };
     if plan.group.is_empty() {
         order.push(Vec::new());
         groups.insert(Vec::new(), new(Vec::new()));
@@ -59,7 +64,13 @@ fn width(row: &RowRef<'_>) -> usize {
     }
 }
 
-fn finish(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan, order: Vec<Vec<u8>>, mut groups: HashMap<Vec<u8>, Group>) -> Result<Vec<Vec<Value>>> {
+fn finish(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &SelectPlan,
+    order: Vec<Vec<u8>>,
+    mut groups: HashMap<Vec<u8>, Group>,
+) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     for key in order {
         let Some(group) = groups.remove(&key) else { continue };
@@ -75,7 +86,10 @@ fn finish(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan, order: Vec<Ve
         for (typed, descending) in &plan.order {
             push_ordered(&mut sort, &eval(ctx, &here, typed)?, *descending);
         }
-        rows.push((sort, plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?));
+        rows.push((
+            sort,
+            plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?,
+        ));
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(rows.into_iter().map(|(_, row)| row).collect())
@@ -94,8 +108,20 @@ fn add(ctx: &Context, env: &Env<'_>, aggregate: &Aggregate, running: &mut Runnin
     running.value = Some(match (running.value.take(), aggregate.kind) {
         (_, AggregateKind::Count | AggregateKind::CountAll) => return Ok(()),
         (None, _) => value,
-        (Some(best), AggregateKind::Min) => if compare(&value, &best).is_lt() { value } else { best },
-        (Some(best), AggregateKind::Max) => if compare(&value, &best).is_gt() { value } else { best },
+        (Some(best), AggregateKind::Min) => {
+            if compare(&value, &best).is_lt() {
+                value
+            } else {
+                best
+            }
+        }
+        (Some(best), AggregateKind::Max) => {
+            if compare(&value, &best).is_gt() {
+                value
+            } else {
+                best
+            }
+        }
         (Some(Value::Text(all)), AggregateKind::StringAgg) => {
             let by = match &aggregate.separator {
                 Some(by) => crate::sql::eval::shown(&eval(ctx, env, by)?, by.ty),
@@ -111,9 +137,13 @@ fn add(ctx: &Context, env: &Env<'_>, aggregate: &Aggregate, running: &mut Runnin
 
 fn plus(a: Value, b: Value) -> Result<Value> {
     Ok(match (a, b) {
-        (Value::Int(a), Value::Int(b)) => Value::Int(a.checked_add(b).ok_or_else(|| SqlError::overflow("bigint"))?),
+        (Value::Int(a), Value::Int(b)) => {
+            Value::Int(a.checked_add(b).ok_or_else(|| SqlError::overflow("bigint"))?)
+        }
         (Value::Float(a), Value::Float(b)) => Value::Float(a + b),
-        (Value::Decimal(a, s), Value::Decimal(b, _)) => Value::Decimal(a.checked_add(b).ok_or_else(|| SqlError::overflow("numeric"))?, s),
+        (Value::Decimal(a, s), Value::Decimal(b, _)) => {
+            Value::Decimal(a.checked_add(b).ok_or_else(|| SqlError::overflow("numeric"))?, s)
+        }
         _ => return Err(SqlError::new(8117, "Operand data type is invalid for sum operator.")),
     })
 }
@@ -124,7 +154,9 @@ fn result(aggregate: &Aggregate, running: Running) -> Result<Value> {
         AggregateKind::Avg => match running.value {
             Some(Value::Int(sum)) => Value::Int(sum / running.count.max(1)),
             Some(Value::Float(sum)) => Value::Float(sum / running.count.max(1) as f64),
-            Some(Value::Decimal(sum, s)) => Value::Decimal(sum / i128::from(running.count.max(1)), s),
+            Some(Value::Decimal(sum, s)) => {
+                Value::Decimal(sum / i128::from(running.count.max(1)), s)
+            }
             _ => Value::Null,
         },
         AggregateKind::Sum => match running.value {

@@ -9,7 +9,12 @@ use crate::sql::eval::{eval, is_true};
 use crate::sql::plan::{Env, From, GO_ON, Join, JoinKind, RowRef, STOP, Take};
 use crate::value::{Value, key_of};
 
-pub(super) fn join(ctx: &Context, env: Option<&Env<'_>>, join: &Join, take: &mut Take<'_>) -> Result<()> {
+pub(super) fn join(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    join: &Join,
+    take: &mut Take<'_>,
+) -> Result<()> {
     if matches!(join.kind, JoinKind::Apply | JoinKind::OuterApply) {
         return apply(ctx, env, join, take);
     }
@@ -56,7 +61,12 @@ pub(super) fn join(ctx: &Context, env: Option<&Env<'_>>, join: &Join, take: &mut
     Ok(())
 }
 
-fn rows(ctx: &Context, env: Option<&Env<'_>>, from: &From, width: usize) -> Result<Vec<Vec<Value>>> {
+fn rows(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    from: &From,
+    width: usize,
+) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     from_each(ctx, env, from, &mut |row| {
         rows.push(row.values(width));
@@ -67,14 +77,20 @@ fn rows(ctx: &Context, env: Option<&Env<'_>>, from: &From, width: usize) -> Resu
 
 type Index = HashMap<Vec<u8>, Vec<usize>>;
 
-fn index(ctx: &Context, env: Option<&Env<'_>>, join: &Join, right: &[Vec<Value>]) -> Result<Option<Index>> {
+fn index(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    join: &Join,
+    right: &[Vec<Value>],
+) -> Result<Option<Index>> {
     if join.equal.is_empty() {
         return Ok(None);
     }
     let mut index = Index::new();
     for (i, row) in right.iter().enumerate() {
         let here = Env::of(RowRef::Values(row), env);
-        let values = join.equal.iter().map(|(_, e)| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;
+        let values =
+            join.equal.iter().map(|(_, e)| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;
         if values.iter().all(|v| !v.is_null()) {
             index.entry(key_of(&values)).or_default().push(i);
         }
@@ -82,7 +98,14 @@ fn index(ctx: &Context, env: Option<&Env<'_>>, join: &Join, right: &[Vec<Value>]
     Ok(Some(index))
 }
 
-fn candidates(ctx: &Context, env: Option<&Env<'_>>, join: &Join, left: &[Value], index: Option<&Index>, all: usize) -> Result<Vec<usize>> {
+fn candidates(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    join: &Join,
+    left: &[Value],
+    index: Option<&Index>,
+    all: usize,
+) -> Result<Vec<usize>> {
     let Some(index) = index else { return Ok((0..all).collect()) };
     let here = Env::of(RowRef::Values(left), env);
     let values = join.equal.iter().map(|(e, _)| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;

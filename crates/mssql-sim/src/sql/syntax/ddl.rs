@@ -40,7 +40,10 @@ impl Reader<'_> {
             self.word("NONCLUSTERED");
         }
         if !self.word("INDEX") {
-            return Err(SqlError::unknown(format!("CREATE {}", self.parser.peek_token_ref().token)));
+            return Err(SqlError::unknown(format!(
+                "CREATE {}",
+                self.parser.peek_token_ref().token
+            )));
         }
         let name = Some(self.ident()?);
         self.expect("ON")?;
@@ -55,7 +58,10 @@ impl Reader<'_> {
         if self.word("WITH") {
             self.skip_parens()?;
         }
-        Ok(Kind::CreateIndex { table, index: NewIndex { name, primary: false, unique, constraint: false, columns } })
+        Ok(Kind::CreateIndex {
+            table,
+            index: NewIndex { name, primary: false, unique, constraint: false, columns },
+        })
     }
 
     /// `( column, …, constraint, … )`
@@ -82,7 +88,9 @@ impl Reader<'_> {
     fn table_constraint(&mut self) -> Result<Option<Constraint>> {
         let name = if self.word("CONSTRAINT") { Some(self.ident()?) } else { None };
         let found = match self.peek_word(0).as_str() {
-            "PRIMARY" | "UNIQUE" => Some(Constraint::Index(self.key_constraint(name.clone(), None)?)),
+            "PRIMARY" | "UNIQUE" => {
+                Some(Constraint::Index(self.key_constraint(name.clone(), None)?))
+            }
             "FOREIGN" => {
                 self.words(&["FOREIGN", "KEY"]);
                 self.skip_parens()?;
@@ -139,7 +147,10 @@ impl Reader<'_> {
         }
         while self.word("ON") {
             self.parser.next_token();
-            if !(self.words(&["NO", "ACTION"]) || self.words(&["SET", "NULL"]) || self.words(&["SET", "DEFAULT"])) {
+            if !(self.words(&["NO", "ACTION"])
+                || self.words(&["SET", "NULL"])
+                || self.words(&["SET", "DEFAULT"]))
+            {
                 self.expect("CASCADE")?;
             }
         }
@@ -149,7 +160,15 @@ impl Reader<'_> {
     /// A column's declaration.
     pub(super) fn column(&mut self) -> Result<NewColumn> {
         let name = self.ident()?;
-        let mut column = NewColumn { name, ty: None, nullable: None, identity: None, default: None, computed: None, constraints: Vec::new() };
+        let mut column = NewColumn {
+            name,
+            ty: None,
+            nullable: None,
+            identity: None,
+            default: None,
+            computed: None,
+            constraints: Vec::new(),
+        };
         if self.word("AS") {
             column.computed = Some(self.expr()?);
             self.word("PERSISTED");
@@ -252,7 +271,9 @@ impl Reader<'_> {
             loop {
                 match self.table_constraint()? {
                     Some(Constraint::Index(index)) => indexes.push(index),
-                    Some(Constraint::Default(name, value, column)) => defaults.push((name, value, column)),
+                    Some(Constraint::Default(name, value, column)) => {
+                        defaults.push((name, value, column))
+                    }
                     Some(Constraint::Ignored) => {}
                     None => columns.push(self.column()?),
                 }

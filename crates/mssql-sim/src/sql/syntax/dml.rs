@@ -39,7 +39,8 @@ impl Reader<'_> {
         if !self.word("OUTPUT") {
             return Ok(Vec::new());
         }
-        let items = self.parser.parse_comma_separated(|p| p.parse_select_item()).map_err(from_parser)?;
+        let items =
+            self.parser.parse_comma_separated(|p| p.parse_select_item()).map_err(from_parser)?;
         if self.peek_word(0) == "INTO" {
             return Err(SqlError::unknown("OUTPUT … INTO"));
         }
@@ -122,10 +123,15 @@ impl Reader<'_> {
         }
         let value = self.expr()?;
         let value = match op {
-            Some(op) => Expr::BinaryOp { left: Box::new(plain), op, right: Box::new(Expr::Nested(Box::new(value))) },
+            Some(op) => Expr::BinaryOp {
+                left: Box::new(plain),
+                op,
+                right: Box::new(Expr::Nested(Box::new(value))),
+            },
             None => value,
         };
-        let target = if name.starts_with('@') { Target::Variable(name) } else { Target::Column(name) };
+        let target =
+            if name.starts_with('@') { Target::Variable(name) } else { Target::Column(name) };
         Ok((target, value))
     }
 
@@ -150,7 +156,10 @@ impl Reader<'_> {
         loop {
             columns.push(self.ident()?);
             self.parser.parse_data_type().map_err(from_parser)?;
-            while !matches!(self.parser.peek_token_ref().token, Token::Comma | Token::RParen | Token::EOF) {
+            while !matches!(
+                self.parser.peek_token_ref().token,
+                Token::Comma | Token::RParen | Token::EOF
+            ) {
                 self.parser.next_token();
             }
             if !self.take(&Token::Comma) {
@@ -166,6 +175,9 @@ impl Reader<'_> {
         self.expect("WITH")?;
         let from = self.parser.index();
         self.skip_parens()?;
-        Ok(self.tokens[from..self.parser.index()].iter().map(|t| t.token.to_string().to_ascii_uppercase()).collect())
+        Ok(self.tokens[from..self.parser.index()]
+            .iter()
+            .map(|t| t.token.to_string().to_ascii_uppercase())
+            .collect())
     }
 }

@@ -21,10 +21,16 @@ impl Reader<'_> {
                 let at_else = (0..2).find(|i| self.peek_word(*i) == "ELSE");
                 let other = match at_else {
                     Some(0) => true,
-                    Some(_) if self.parser.peek_token_ref().token == Token::SemiColon => self.take(&Token::SemiColon),
+                    Some(_) if self.parser.peek_token_ref().token == Token::SemiColon => {
+                        self.take(&Token::SemiColon)
+                    }
                     _ => false,
                 };
-                let other = if other && self.word("ELSE") { Some(Box::new(self.statement()?)) } else { None };
+                let other = if other && self.word("ELSE") {
+                    Some(Box::new(self.statement()?))
+                } else {
+                    None
+                };
                 Ok(Kind::If(condition, then, other))
             }
             ("WHILE", _) => {
@@ -82,12 +88,16 @@ impl Reader<'_> {
             }
             ("THROW", _) => {
                 self.word("THROW");
-                let ended = matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF) || self.peek_word(0) == "END";
+                let ended =
+                    matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF)
+                        || self.peek_word(0) == "END";
                 Ok(Kind::Throw(if ended { Vec::new() } else { self.expr_list()? }))
             }
             ("RETURN", _) => {
                 self.word("RETURN");
-                let ended = matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF) || self.peek_word(0) == "END";
+                let ended =
+                    matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF)
+                        || self.peek_word(0) == "END";
                 if !ended {
                     self.expr()?;
                 }
@@ -121,7 +131,10 @@ impl Reader<'_> {
             let arguments = self.arguments()?;
             return Ok(Kind::Exec { result: None, name, arguments });
         }
-        Err(SqlError::unknown(format!("the statement that begins with '{}'", self.parser.peek_token_ref().token)))
+        Err(SqlError::unknown(format!(
+            "the statement that begins with '{}'",
+            self.parser.peek_token_ref().token
+        )))
     }
 
     fn expr_list(&mut self) -> Result<Vec<Expr>> {
@@ -140,7 +153,10 @@ impl Reader<'_> {
 
     fn transaction_name(&mut self) -> Result<Option<String>> {
         let named = match &self.parser.peek_token_ref().token {
-            Token::Word(word) => word.quote_style.is_some() || !STARTERS.contains(&word.value.to_ascii_uppercase().as_str()),
+            Token::Word(word) => {
+                word.quote_style.is_some()
+                    || !STARTERS.contains(&word.value.to_ascii_uppercase().as_str())
+            }
             _ => false,
         };
         if named { self.ident().map(Some) } else { Ok(None) }
@@ -181,7 +197,11 @@ impl Reader<'_> {
             let value = self.expr()?;
             let plain = Expr::Identifier(Ident::new(&name));
             let value = match op {
-                Some(op) => Expr::BinaryOp { left: Box::new(plain), op, right: Box::new(Expr::Nested(Box::new(value))) },
+                Some(op) => Expr::BinaryOp {
+                    left: Box::new(plain),
+                    op,
+                    right: Box::new(Expr::Nested(Box::new(value))),
+                },
                 None => value,
             };
             return Ok(Kind::Set(name, value));
@@ -200,7 +220,9 @@ impl Reader<'_> {
             value.push(self.parser.next_token().token.to_string());
             let last = value.last().map(|v| v.to_ascii_uppercase());
             // ON and OFF end the statement, also where no semicolon follows.
-            if matches!(last.as_deref(), Some("ON" | "OFF")) || (name == "LOCK_TIMEOUT" && value.last().is_some_and(|v| v != "-")) {
+            if matches!(last.as_deref(), Some("ON" | "OFF"))
+                || (name == "LOCK_TIMEOUT" && value.last().is_some_and(|v| v != "-"))
+            {
                 break;
             }
         }
@@ -229,7 +251,9 @@ impl Reader<'_> {
             return Ok(Kind::ExecText(text));
         }
         let mut result = None;
-        if self.peek_word(0).starts_with('@') && self.parser.peek_nth_token_ref(1).token == Token::Eq {
+        if self.peek_word(0).starts_with('@')
+            && self.parser.peek_nth_token_ref(1).token == Token::Eq
+        {
             result = Some(self.ident()?);
             self.parser.next_token();
         }
@@ -243,7 +267,8 @@ impl Reader<'_> {
         while !matches!(self.parser.peek_token_ref().token, Token::SemiColon | Token::EOF)
             && !STARTERS.contains(&self.peek_word(0).as_str())
         {
-            let named = self.peek_word(0).starts_with('@') && self.parser.peek_nth_token_ref(1).token == Token::Eq;
+            let named = self.peek_word(0).starts_with('@')
+                && self.parser.peek_nth_token_ref(1).token == Token::Eq;
             let name = if named {
                 let name = self.ident()?;
                 self.parser.next_token();
@@ -266,7 +291,10 @@ impl Reader<'_> {
     /// A bare word is text: `EXEC sp_x dbo`.
     fn argument_value(&mut self) -> Result<Expr> {
         let word = self.peek_word(0);
-        if !word.is_empty() && !word.starts_with('@') && !matches!(word.as_str(), "NULL" | "DEFAULT" | "N") {
+        if !word.is_empty()
+            && !word.starts_with('@')
+            && !matches!(word.as_str(), "NULL" | "DEFAULT" | "N")
+        {
             let text = self.ident()?;
             return Ok(Expr::Value(sqlparser::ast::Value::SingleQuotedString(text).into()));
         }
@@ -279,9 +307,42 @@ impl Reader<'_> {
 
 /// Words that begin a statement, and so end the one before.
 const STARTERS: [&str; 36] = [
-    "SELECT", "INSERT", "UPDATE", "DELETE", "DECLARE", "SET", "IF", "ELSE", "WHILE", "BEGIN", "END", "COMMIT",
-    "ROLLBACK", "SAVE", "EXEC", "EXECUTE", "USE", "PRINT", "RAISERROR", "THROW", "RETURN", "CREATE", "ALTER",
-    "DROP", "TRUNCATE", "WITH", "WAITFOR", "BREAK", "CONTINUE", "GRANT", "DENY", "REVOKE", "MERGE", "OPEN", "FETCH", "GO",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "DECLARE",
+    "SET",
+    "IF",
+    "ELSE",
+    "WHILE",
+    "BEGIN",
+    "END",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVE",
+    "EXEC",
+    "EXECUTE",
+    "USE",
+    "PRINT",
+    "RAISERROR",
+    "THROW",
+    "RETURN",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "TRUNCATE",
+    "WITH",
+    "WAITFOR",
+    "BREAK",
+    "CONTINUE",
+    "GRANT",
+    "DENY",
+    "REVOKE",
+    "MERGE",
+    "OPEN",
+    "FETCH",
+    "GO",
 ];
 
 impl Name {

@@ -57,7 +57,11 @@ impl Reader<'_> {
                 Security::CreateLogin { name, password }
             }
             ("CREATE", "USER") => {
-                let login = if self.words(&["FOR", "LOGIN"]) || self.words(&["FROM", "LOGIN"]) { self.ident()? } else { name.clone() };
+                let login = if self.words(&["FOR", "LOGIN"]) || self.words(&["FROM", "LOGIN"]) {
+                    self.ident()?
+                } else {
+                    name.clone()
+                };
                 self.rest();
                 Security::CreateUser { name, login }
             }
@@ -125,4 +129,3 @@ impl Reader<'_> {
         Ok(Security::Permission { verb, permissions, on: on.to_lowercase(), to })
     }
 }
-
