@@ -101,9 +101,7 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
     if net && index.is_none() {
         return Err(SqlError::new(
             22_939,
-            format!(
-                "The parameter @supports_net_changes is set to 1, but the source table does not have a primary key defined and no alternate unique index has been specified."
-            ),
+            "The parameter @supports_net_changes is set to 1, but the source table does not have a primary key defined and no alternate unique index has been specified.",
         ));
     }
     let instance = Instance {

@@ -141,7 +141,7 @@ pub(crate) enum Alter {
     Add(Vec<NewColumn>, Vec<NewIndex>, Vec<(Option<String>, Expr, String)>),
     DropColumns { if_exists: bool, names: Vec<String> },
     DropConstraint { if_exists: bool, name: String },
-    Column(NewColumn),
+    Column(Box<NewColumn>),
     Ignored,
 }
 
@@ -159,7 +159,7 @@ pub(crate) enum Kind {
     Delete(Box<Delete>),
     Truncate(Name),
     CreateTable { name: Name, columns: Vec<NewColumn>, indexes: Vec<NewIndex> },
-    AlterTable { name: Name, what: Alter },
+    AlterTable { name: Name, what: Box<Alter> },
     DropTable { names: Vec<Name>, if_exists: bool },
     CreateIndex { table: Name, index: NewIndex },
     DropIndex { table: Name, name: String, if_exists: bool },

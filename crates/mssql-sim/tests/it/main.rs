@@ -1,5 +1,7 @@
 //! The simulator as tiberius meets it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod bulk;
 mod capture;
 mod connect;

@@ -11,6 +11,9 @@ use crate::sql::plan::{Ex, From, Plan, SelectPlan, SetKind, Typed};
 use crate::tds::{Flags, Named};
 use crate::value::{Column, SqlType as T, common_type};
 
+/// Expressions and whether they descend; positions in the select list, from one.
+type Order = (Vec<(Typed, bool)>, Vec<u16>);
+
 impl Binder<'_> {
     /// A query that stands alone or within an expression.
     pub(crate) fn query(&mut self, query: &ast::Query) -> Result<Plan> {
@@ -294,7 +297,7 @@ impl Binder<'_> {
         order: Option<&OrderBy>,
         columns: &[Named],
         project: &[Typed],
-    ) -> Result<(Vec<(Typed, bool)>, Vec<u16>)> {
+    ) -> Result<Order> {
         let (mut list, mut positions) = (Vec::new(), Vec::new());
         for (expr, descending) in order_items(order)? {
             let position = match &expr {

@@ -16,7 +16,7 @@ impl Session {
         let tracked = ctx.state()?.cdc.tracks(found.def.id);
         let mut def = (*found.def).clone();
         match what {
-            Alter::Ignored => return Ok(()),
+            Alter::Ignored => Ok(()),
             Alter::Add(columns, indexes, defaults) => {
                 let mut added = Vec::new();
                 for column in columns {

@@ -34,8 +34,8 @@ impl Session {
         let ctx = self.context()?;
         let mut targets =
             Targets::bind(&ctx, found, &update.table, &update.from, update.filter.as_ref())?;
-        let (mut columns, mut variables): (Vec<(usize, Typed)>, Vec<(String, Typed)>) =
-            Default::default();
+        let mut columns: Vec<(usize, Typed)> = Vec::new();
+        let mut variables: Vec<(String, Typed)> = Vec::new();
         for (target, value) in &update.set {
             match target {
                 Target::Column(name) => {

@@ -230,7 +230,7 @@ fn part_of(unit: &str, value: &Value, ty: T) -> Result<Value> {
     let (y, m, d) = civil(day);
     Ok(Value::Int(match unit {
         "year" => i64::from(y),
-        "quarter" => i64::from((m + 2) / 3),
+        "quarter" => i64::from(m.div_ceil(3)),
         "month" => i64::from(m),
         "day" => i64::from(d),
         "hour" => ticks / 36_000_000_000,

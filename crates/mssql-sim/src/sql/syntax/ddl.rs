@@ -106,7 +106,7 @@ impl Reader<'_> {
                 self.word("DEFAULT");
                 let value = self.expr()?;
                 self.expect("FOR")?;
-                Some(Constraint::Default(name.clone(), value, self.ident()?))
+                Some(Constraint::Default(name.clone(), Box::new(value), self.ident()?))
             }
             _ => None,
         };
@@ -249,7 +249,9 @@ impl Reader<'_> {
                     self.parser.next_token();
                 }
             }
-            if self.words(&["WITH", "ROLLBACK", "IMMEDIATE"]) || self.words(&["WITH", "NO_WAIT"]) {}
+            if !self.words(&["WITH", "ROLLBACK", "IMMEDIATE"]) {
+                self.words(&["WITH", "NO_WAIT"]);
+            }
             return Ok(Kind::AlterDatabase { name, option, on });
         }
         if !self.word("TABLE") {
@@ -257,14 +259,12 @@ impl Reader<'_> {
         }
         let name = self.name()?;
         let what = self.alteration()?;
-        Ok(Kind::AlterTable { name, what })
+        Ok(Kind::AlterTable { name, what: Box::new(what) })
     }
 
     fn alteration(&mut self) -> Result<Alter> {
-        if self.word("WITH") {
-            if !self.word("CHECK") {
-                self.expect("NOCHECK")?;
-            }
+        if self.word("WITH") && !self.word("CHECK") {
+            self.expect("NOCHECK")?;
         }
         if self.word("ADD") {
             let (mut columns, mut indexes, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
@@ -272,19 +272,19 @@ impl Reader<'_> {
                 match self.table_constraint()? {
                     Some(Constraint::Index(index)) => indexes.push(index),
                     Some(Constraint::Default(name, value, column)) => {
-                        defaults.push((name, value, column))
+                        defaults.push((name, *value, column))
                     }
                     Some(Constraint::Ignored) => {}
                     None => columns.push(self.column()?),
                 }
-                if self.words(&["WITH", "VALUES"]) {}
+                self.words(&["WITH", "VALUES"]);
                 if !self.take(&Token::Comma) {
                     return Ok(Alter::Add(columns, indexes, defaults));
                 }
             }
         }
         if self.words(&["ALTER", "COLUMN"]) {
-            return Ok(Alter::Column(self.column()?));
+            return Ok(Alter::Column(Box::new(self.column()?)));
         }
         if self.words(&["DROP", "COLUMN"]) {
             let if_exists = self.words(&["IF", "EXISTS"]);
@@ -337,7 +337,7 @@ impl Reader<'_> {
 
 enum Constraint {
     Index(NewIndex),
-    Default(Option<String>, Expr, String),
+    Default(Option<String>, Box<Expr>, String),
     /// Checks and foreign keys: read, not enforced.
     Ignored,
 }
