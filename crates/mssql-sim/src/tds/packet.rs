@@ -59,6 +59,18 @@ pub(super) fn single(kind: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
+/// A message of as many packets as it takes.
+pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = body.chunks(4096 - HEADER).collect();
+    let mut out = Vec::with_capacity(body.len() + parts.len() * HEADER);
+    for (i, part) in parts.iter().enumerate() {
+        let status = if i + 1 == parts.len() { LAST } else { 0 };
+        out.extend(header(kind, status, part.len(), i as u8 + 1));
+        out.extend_from_slice(part);
+    }
+    out
+}
+
 fn header(kind: u8, status: u8, len: usize, id: u8) -> [u8; HEADER] {
     let [high, low] = ((len + HEADER) as u16).to_be_bytes();
     [kind, status, high, low, 0, 51, id, 0]

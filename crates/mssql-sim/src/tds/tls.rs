@@ -13,6 +13,8 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, version};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use super::packet::{kind, message};
+
 /// What the server offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tls {
@@ -76,7 +78,14 @@ pub(super) async fn accept_wrapped(
     tcp: TcpStream,
     with: &Certificate,
 ) -> io::Result<TlsStream<Wrapped>> {
-    let wrapped = Wrapped { tcp, framing: true, left: 0, header: Vec::new(), pending: Vec::new() };
+    let wrapped = Wrapped {
+        tcp,
+        framing: true,
+        left: 0,
+        header: Vec::new(),
+        flight: Vec::new(),
+        pending: Vec::new(),
+    };
     let mut stream = TlsAcceptor::from(with.wrapped.clone()).accept(wrapped).await?;
     stream.get_mut().0.framing = false;
     Ok(stream)
@@ -97,6 +106,8 @@ pub(super) struct Wrapped {
     /// Bytes left of the packet that is being read.
     left: usize,
     header: Vec<u8>,
+    /// What the handshake has written since the last flush.
+    flight: Vec<u8>,
     pending: Vec<u8>,
 }
 
@@ -159,16 +170,16 @@ impl AsyncWrite for Wrapped {
             ready!(this.drain(cx))?;
             return Pin::new(&mut this.tcp).poll_write(cx, data);
         }
-        for part in data.chunks(4088) {
-            this.pending.extend(super::packet::single(super::packet::kind::PRELOGIN, part));
-        }
-        match this.drain(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(data.len())),
-        }
+        // A flight is one message: a client that gets half of it may answer nothing and wait.
+        this.flight.extend_from_slice(data);
+        Poll::Ready(Ok(data.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flight = std::mem::take(&mut self.flight);
+        if !flight.is_empty() {
+            self.pending.extend(message(kind::PRELOGIN, &flight));
+        }
         ready!(self.drain(cx))?;
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
