@@ -86,6 +86,18 @@ fn the_update_mask_tells_unchanged_max_columns_from_null() {
     );
 }
 
+#[test]
+fn the_mask_of_many_columns_has_the_first_one_in_its_last_byte() {
+    let columns: Vec<String> = (1..10).map(|n| format!("c{n} int NULL")).collect();
+    let ddl = format!("CREATE TABLE dbo.t (id int PRIMARY KEY, {})", columns.join(", "));
+    let sim = with_cdc(&ddl, &["t"]);
+    sim.execute("INSERT dbo.t (id) VALUES (1); UPDATE dbo.t SET c1 = 1; UPDATE dbo.t SET c9 = 1")
+        .unwrap();
+    let masks = "SELECT DISTINCT __$start_lsn, __$update_mask FROM cdc.dbo_t_CT ORDER BY 1";
+    let masks: Vec<String> = texts(&sim, masks).into_iter().map(|row| row[1].clone()).collect();
+    assert_eq!(masks, ["0x03FF", "0x0002", "0x0200"]);
+}
+
 #[tokio::test]
 async fn the_function_checks_its_range_with_error_313() {
     let sim = with_cdc(TABLE, &["t"]);
