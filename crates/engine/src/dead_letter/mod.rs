@@ -3,7 +3,7 @@
 //! Letters are never merged by what they hold: two equal rows that are rejected are two letters. What
 //! makes a replay of the source not double them is the checkpoint: each letter says which attempt
 //! took it in and its number there, the saved state says how many of them it covers, and the rest is
-//! cut off before the source brings it again ([`coverage`]).
+//! cut off before the source brings it again (`coverage`).
 
 mod coverage;
 mod local;
