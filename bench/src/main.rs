@@ -41,7 +41,11 @@ fn main() -> ExitCode {
     for (name, run) in CASES {
         if only.is_none_or(|word| name.contains(word.as_str())) {
             eprintln!("{name} …");
-            rows.extend(run(&size));
+            let measured = run(&size);
+            for row in &measured {
+                eprintln!("  {}: {} ({})", row.what, row.figure, row.bound);
+            }
+            rows.extend(measured);
         }
     }
     println!("{}", report::table(&size, &rows));

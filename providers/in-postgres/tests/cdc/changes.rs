@@ -2,7 +2,7 @@
 
 use dstream_testkit::serde_json::{Value, json};
 
-use crate::support::{Db, Replay, content};
+use crate::support::{Db, Replay, Run, content};
 
 #[test]
 fn every_operation_is_handed_on_with_what_is_known_of_it() {
@@ -267,4 +267,23 @@ fn a_table_that_was_dropped_and_made_again_is_published_again() {
     db.sql("INSERT INTO t VALUES (2, 'x')");
     let third = db.read(&config, &second.states);
     assert_eq!(third.changes(), [json!(["insert", {"id": 2, "w": "x"}])]);
+}
+
+/// The commit was answered before it was in the log's files.
+#[test]
+fn what_was_committed_without_waiting_for_the_disk_belongs_to_what_is_caught_up_with() {
+    let late = ("wal_writer_delay", "1000ms");
+    let server =
+        dstream_servers::Postgres::start(&[&crate::support::SETTINGS[..], &[late]].concat());
+    server.psql("postgres", "CREATE TABLE t (id int PRIMARY KEY)");
+    let config = json!({"url": server.url("postgres"), "tables": ["t"], "until": "caught_up"});
+    let mut states = Default::default();
+    for id in 0..4 {
+        let insert = format!("SET synchronous_commit = off; INSERT INTO t VALUES ({id})");
+        server.psql("postgres", &insert);
+        let mut run = Run::start("asynchronous", &config, &states);
+        run.finish();
+        assert_eq!(run.rows.len(), 1, "row {id}");
+        states = run.states;
+    }
 }

@@ -68,7 +68,7 @@ fn killed_in_the_middle_it_goes_on_at_the_last_checkpoint() {
     let (mut ids, mut states, mut kills) = (Vec::new(), none(), 0);
     loop {
         let mut run = db.resume(&config, &states);
-        let more = 40_000;
+        let more = 20_000;
         while run.rows.len() < more && run.take() {}
         let ended = run.ended;
         run.host.kill();
