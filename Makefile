@@ -36,12 +36,12 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
 	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
 
-test: ## Run every test; those of databases start servers of their own where they are installed
+test: ## Run every test; those of databases install and start servers of their own
 	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace
 
-test-long: ## The tests of random databases, 500 cases in place of 50 (CASES=n)
+test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes
 	@.ci/deps test
 	cargo build --workspace --bins
 	CASES=$(CASES) DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test -p dstream-tests --test postgres_to_postgres -- --nocapture

@@ -111,6 +111,8 @@ pub fn changes(size: &Size) -> Vec<Row> {
     );
     server.psql("postgres", &insert);
     server.psql("postgres", "CALL fill()");
+    // A commit that is waited for brings what is before it into the log's files.
+    server.psql("postgres", "SET synchronous_commit = on; CREATE TABLE flushed ()");
     let end = server.psql("postgres", "SELECT pg_current_wal_flush_lsn()");
     let slots = std::cell::Cell::new(0);
     let slot = || {
@@ -131,7 +133,8 @@ pub fn changes(size: &Size) -> Vec<Row> {
         },
         || {
             let mut receive = server.tool("pg_recvlogical", "postgres");
-            receive.args(["--start", "--no-loop", "-S", &slot(), "-E", &end, "-f"]).arg(&other);
+            receive.args(["-d", "postgres", "--start", "--no-loop", "-S", &slot()]);
+            receive.args(["-E", &end, "-f"]).arg(&other);
             receive.args(["-o", "proto_version=1", "-o", "publication_names=bench"]);
             let _absent = fs::remove_file(&other);
             measure(&mut receive)
