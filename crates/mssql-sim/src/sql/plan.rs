@@ -139,6 +139,8 @@ pub(crate) struct SelectPlan {
     pub distinct: bool,
     pub skip: Option<Typed>,
     pub take: Option<Typed>,
+    /// Rows that stand where the last one does belong to it.
+    pub ties: bool,
     /// Positions, from one, for the ORDER token.
     pub order_columns: Vec<u16>,
 }

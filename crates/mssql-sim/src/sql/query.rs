@@ -147,6 +147,9 @@ fn run_select(
     if most == 0 {
         return Ok(());
     }
+    if plan.ties {
+        return with_ties(ctx, env, plan, most, take);
+    }
     let mut seen = HashSet::new();
     // The last step: DISTINCT, OFFSET, TOP.
     let mut out = |row: RowRef<'_>| {
@@ -167,7 +170,8 @@ fn run_select(
         return each_of(&group::groups(ctx, env, plan)?, &mut out);
     }
     if !plan.order.is_empty() && !plan.in_order {
-        return each_of(&sorted(ctx, env, plan)?, &mut out);
+        let rows: Vec<_> = sorted(ctx, env, plan)?.into_iter().map(|(_, row)| row).collect();
+        return each_of(&rows, &mut out);
     }
     let copied = plan.copied_columns();
     from_each(ctx, env, &plan.from, &mut |row| {
@@ -198,24 +202,65 @@ impl SelectPlan {
     }
 }
 
-fn sorted(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan) -> Result<Vec<Vec<Value>>> {
-    let mut rows: Vec<(Vec<u8>, Vec<Value>)> = Vec::new();
+/// `TOP (n) WITH TIES`: n rows, and those behind them that stand in the same place of the order.
+fn with_ties(
+    ctx: &Context,
+    env: Option<&Env<'_>>,
+    plan: &SelectPlan,
+    most: usize,
+    take: &mut Take<'_>,
+) -> Result<()> {
+    if !plan.in_order {
+        let mut rows = sorted(ctx, env, plan)?;
+        let last = rows.get(most - 1).map(|(key, _)| key.clone());
+        rows.retain(|(key, _)| last.as_ref().is_none_or(|last| key <= last));
+        let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+        return each_of(&rows, take);
+    }
+    let copied = plan.copied_columns();
+    let (mut taken, mut last) = (0, Vec::new());
+    from_each(ctx, env, &plan.from, &mut |row| {
+        let here = Env::of(row, env);
+        if !is_true(ctx, &here, plan.filter.as_ref())? {
+            return Ok(GO_ON);
+        }
+        taken += 1;
+        if taken == most {
+            last = order_key(ctx, &here, plan)?;
+        } else if taken > most && order_key(ctx, &here, plan)? != last {
+            return Ok(STOP);
+        }
+        if let (Some(copied), RowRef::Encoded(encoded, _)) = (&copied, row) {
+            return take(RowRef::Encoded(encoded, copied));
+        }
+        let values =
+            plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<Vec<_>>>()?;
+        take(RowRef::Values(&values))
+    })
+}
+
+fn order_key(ctx: &Context, here: &Env<'_>, plan: &SelectPlan) -> Result<Vec<u8>> {
+    let mut key = Vec::new();
+    for (typed, descending) in &plan.order {
+        push_ordered(&mut key, &eval(ctx, here, typed)?, *descending);
+    }
+    Ok(key)
+}
+
+type Keyed = (Vec<u8>, Vec<Value>);
+
+fn sorted(ctx: &Context, env: Option<&Env<'_>>, plan: &SelectPlan) -> Result<Vec<Keyed>> {
+    let mut rows: Vec<Keyed> = Vec::new();
     from_each(ctx, env, &plan.from, &mut |row| {
         let here = Env::of(row, env);
         if is_true(ctx, &here, plan.filter.as_ref())? {
-            let mut key = Vec::new();
-            for (typed, descending) in &plan.order {
-                push_ordered(&mut key, &eval(ctx, &here, typed)?, *descending);
-            }
-            rows.push((
-                key,
-                plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<_>>()?,
-            ));
+            let values = plan.project.iter().map(|e| eval(ctx, &here, e)).collect::<Result<_>>()?;
+            rows.push((order_key(ctx, &here, plan)?, values));
         }
         Ok(GO_ON)
     })?;
     rows.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    Ok(rows)
 }
 
 /// The rows of a FROM clause.

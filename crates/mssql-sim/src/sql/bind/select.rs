@@ -137,9 +137,7 @@ impl Binder<'_> {
         }
         let top = match &select.top {
             None => None,
-            Some(top) if top.percent || top.with_ties => {
-                return Err(SqlError::unknown("TOP … PERCENT and WITH TIES"));
-            }
+            Some(top) if top.percent => return Err(SqlError::unknown("TOP … PERCENT")),
             Some(top) => match &top.quantity {
                 Some(TopQuantity::Constant(n)) => {
                     Some(Typed::constant((*n as i64).into(), T::BigInt))
@@ -155,6 +153,10 @@ impl Binder<'_> {
         self.aggregates.pop();
         self.scopes.pop();
         let mut plan = bound?;
+        plan.ties = select.top.as_ref().is_some_and(|top| top.with_ties);
+        if plan.ties && plan.order.is_empty() {
+            return Err(SqlError::new(1062, "The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.").class(15));
+        }
         plan.from = from;
         plan.skip = skip;
         plan.take = top.or(take);
@@ -201,6 +203,7 @@ impl Binder<'_> {
             distinct: matches!(select.distinct, Some(ast::Distinct::Distinct)),
             skip: None,
             take: None,
+            ties: false,
             order_columns,
         })
     }

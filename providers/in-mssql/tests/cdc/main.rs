@@ -1,0 +1,10 @@
+//! The input against a SQL Server: the simulator, or the one of `DSTREAM_TEST_MSSQL_URL`.
+
+// The helpers of a test may panic as the test may.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod changes;
+mod errors;
+mod random;
+mod rows;
+mod server;

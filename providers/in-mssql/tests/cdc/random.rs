@@ -1,0 +1,1 @@
+//! Random transactions, restarts, page sizes: applied to an empty copy they give the source.
