@@ -116,10 +116,10 @@ impl Source {
     }
 
     /// Whether changes behind the place may have been removed: the oldest that is left stands
-    /// further on than right behind it.
+    /// further on than right behind it. What stood between is not known any more, not even whether
+    /// there was anything.
     pub(crate) fn is_lost(&self, oldest: Lsn) -> bool {
-        let begun = self.instance().start.is_some_and(|start| self.state.lsn >= start.before());
-        begun && oldest > self.state.lsn.next()
+        oldest > self.state.lsn.next()
     }
 
     /// The place of the next line.
