@@ -5,7 +5,6 @@ mod rounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dstream_sdk::{Error, Result, tracing};
@@ -20,7 +19,6 @@ pub struct Keeper {
     shared: Arc<Shared>,
     orders: mpsc::UnboundedSender<Order>,
     changes: watch::Receiver<()>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What a keeper holds right now.
@@ -117,11 +115,11 @@ impl Keeper {
         let cannot =
             |error: std::io::Error| Error::transient(format!("cannot keep leases: {error}"));
         let runtime = runtime.map_err(cannot)?;
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("leases".into())
             .spawn(move || runtime.block_on(rounds.run(inbox)))
             .map_err(cannot)?;
-        Ok(Self { shared, orders, changes, thread: Some(thread) })
+        Ok(Self { shared, orders, changes })
     }
 
     /// What is held, by name. One that has run out is not in it.
@@ -156,20 +154,15 @@ impl Keeper {
         }
     }
 
-    /// Gives everything back.
-    pub async fn close(mut self) {
-        let (done, closed) = oneshot::channel();
+    /// Gives everything back, and takes nothing any more.
+    pub async fn give_all_back(&self) {
         let mut table = self.shared.table();
         let held = std::mem::take(&mut table.held);
         table.returned.extend(held.into_keys());
         drop(table);
+        let (done, closed) = oneshot::channel();
         if self.orders.send(Order::Close(done)).is_ok() && closed.await.is_err() {
             tracing::warn!("the leases were not given back: they run out");
-        }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::warn!("the thread that kept the leases has panicked");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dstream_protocol::{Control, Progress, Startup};
 
+mod guarded;
 mod source;
 
 pub(crate) use source::Source;
@@ -102,6 +103,20 @@ impl Stdout {
     pub(crate) fn send(&mut self, lines: &[u8]) -> Result<(), HostGone> {
         self.last = Instant::now();
         self.file.write_all(lines).map_err(|error| {
+            tracing::debug!(%error, "stdout is closed, the host is gone");
+            HostGone
+        })
+    }
+
+    /// The same, as long as `valid` says yes; `false`: the rest was not written, and the last line
+    /// may be a piece.
+    pub(crate) fn send_while(
+        &mut self,
+        lines: &[u8],
+        valid: &dyn Fn() -> bool,
+    ) -> Result<bool, HostGone> {
+        self.last = Instant::now();
+        guarded::write(&mut self.file, lines, valid).map_err(|error| {
             tracing::debug!(%error, "stdout is closed, the host is gone");
             HostGone
         })

@@ -22,6 +22,11 @@ impl Backoff {
         pause
     }
 
+    /// How long the next pause would be.
+    pub(crate) fn next(&self) -> Duration {
+        self.next
+    }
+
     /// Something has changed.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;

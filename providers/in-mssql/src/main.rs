@@ -11,10 +11,14 @@ mod explain;
 mod input;
 mod instance;
 mod key;
+mod lifecycle;
+mod locks;
 mod lsn;
+mod offsets;
 mod page;
 mod pool;
 mod round;
+mod sharing;
 mod sizing;
 mod snapshot;
 mod source;
@@ -27,5 +31,8 @@ fn main() -> std::process::ExitCode {
     dstream_sdk::input::<input::MssqlInput>(dstream_sdk::about!(
         "Reads every change of SQL Server tables (change data capture), after a snapshot of their rows."
     ))
+    .with_check()
+    .with_discover()
+    .with_infrastructure()
     .main()
 }

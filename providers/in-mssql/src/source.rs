@@ -23,6 +23,10 @@ pub(crate) struct Source {
     pub(crate) instances: Vec<Arc<Instance>>,
     pub(crate) state: State,
     pub(crate) sizing: Sizing,
+    /// The lease under which it is read.
+    pub(crate) epoch: Option<u64>,
+    /// Another instance is to have it.
+    pub(crate) leaving: bool,
     page: Page,
     /// The next line of the page.
     at: usize,
@@ -35,7 +39,8 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(instances: Vec<Arc<Instance>>, state: State, sizing: Sizing) -> Self {
         let (page, at, coming, upto) = (Page::default(), 0, None, Lsn::ZERO);
-        Self { instances, state, sizing, page, at, coming, upto, times: Arc::default() }
+        let (epoch, leaving, times) = (None, false, Arc::default());
+        Self { instances, state, sizing, epoch, leaving, page, at, coming, upto, times }
     }
 
     pub(crate) fn instance(&self) -> &Arc<Instance> {

@@ -1,6 +1,5 @@
 //! Where each table begins.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dstream_mssql::Session;
@@ -164,19 +163,4 @@ async fn resolve(
         return Ok(());
     }
     Err(explain::lost(&stream, was, oldest))
-}
-
-/// All tables, each with its place.
-pub(crate) async fn sources(
-    session: &mut Session,
-    config: &Config,
-    tables: Vec<Vec<Arc<Instance>>>,
-    states: &mut BTreeMap<String, State>,
-) -> Result<Vec<Source>> {
-    let mut sources = Vec::with_capacity(tables.len());
-    for instances in tables {
-        let known = states.remove(instances[0].stream());
-        sources.push(source(session, config, instances, known).await?);
-    }
-    Ok(sources)
 }

@@ -143,7 +143,7 @@ fn instances_share_out_the_work_and_take_over_what_another_gives_up() {
         counts.iter().sum::<usize>() == 10 && counts.iter().all(|count| (2..=4).contains(count))
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(first.keeper.close());
+    runtime.block_on(first.keeper.give_all_back());
     wait_for(&[&second, &third], |counts| counts == [5, 5]);
     // Without a word.
     second.cut_off.store(true, Ordering::SeqCst);

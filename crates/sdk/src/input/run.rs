@@ -134,8 +134,16 @@ impl<P: InputProvider> Running<P> {
         let core = &mut self.batch.core;
         // One that was refused ends the run, also where the author let the error go.
         core.rejections.take()?;
-        if !core.out.is_empty() {
-            self.stdout.send(&core.out)?;
+        match &core.valid {
+            _ if core.out.is_empty() => {}
+            None => self.stdout.send(&core.out)?,
+            Some(guard) if self.stdout.send_while(&core.out, &guard.0)? => {}
+            Some(_) => {
+                return Err(Failure::Error(Error::transient(
+                    "the lease under which this was read is over: it is not sent, and read again by who has \
+                     the lease now",
+                )));
+            }
         }
         core.sent();
         self.sent.push(core.take_written());
