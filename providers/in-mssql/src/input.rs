@@ -122,10 +122,12 @@ impl InputProvider for MssqlInput {
                 }
                 Ok(Next::More)
             }
-            None => match self.sources.iter().position(|s| s.state.snapshot.is_some() && !s.leaving) {
-                Some(at) => self.read_rows(at, batch).await,
-                None => self.look(batch).await,
-            },
+            None => {
+                match self.sources.iter().position(|s| s.state.snapshot.is_some() && !s.leaving) {
+                    Some(at) => self.read_rows(at, batch).await,
+                    None => self.look(batch).await,
+                }
+            }
         }
     }
 
@@ -210,7 +212,8 @@ impl MssqlInput {
         for source in &mut self.sources {
             while source.advance_instance() {}
         }
-        let members: Vec<_> = (0..self.sources.len()).filter(|at| !self.sources[*at].leaving).collect();
+        let members: Vec<_> =
+            (0..self.sources.len()).filter(|at| !self.sources[*at].leaving).collect();
         let Some(behind) = members.iter().map(|at| self.sources[*at].state.lsn).min() else {
             return Ok(Next::Wait(LOOK));
         };

@@ -34,9 +34,13 @@ impl Check for MssqlInput {
         }
         catalog::warn_of_agent(&mut session).await;
         let newest = start::newest(&mut session).await?;
-        let newest = newest.map_or("nothing is captured yet".to_owned(), |lsn| format!("captured up to {lsn}"));
+        let newest = newest
+            .map_or("nothing is captured yet".to_owned(), |lsn| format!("captured up to {lsn}"));
         let Database { server, name, version, .. } = &database;
-        Ok(format!("SQL Server {version} at {server}, database `{name}`, {} tables, {newest}", tables.len()))
+        Ok(format!(
+            "SQL Server {version} at {server}, database `{name}`, {} tables, {newest}",
+            tables.len()
+        ))
     }
 }
 
@@ -69,7 +73,12 @@ struct Todo {
 }
 
 impl Todo {
-    async fn of(session: &mut Session, database: &Database, meant: &Tables, config: &Config) -> Result<Self> {
+    async fn of(
+        session: &mut Session,
+        database: &Database,
+        meant: &Tables,
+        config: &Config,
+    ) -> Result<Self> {
         let all = catalog::tables(session).await?;
         let found = all.iter().map(|table| (table.schema.as_str(), table.name.as_str()));
         if let Some(missing) = meant.missing(found).first() {
@@ -78,7 +87,9 @@ impl Todo {
         }
         // Without a list it is the tables that are captured already.
         let wanted = |table: &TableName| {
-            !config.tables.is_empty() && !table.is_tracked && meant.means(&table.schema, &table.name)
+            !config.tables.is_empty()
+                && !table.is_tracked
+                && meant.means(&table.schema, &table.name)
         };
         let own = |table: &TableName| table.schema == DEFAULT_SCHEMA && table.name == "cdc_offsets";
         let tables = all.into_iter().filter(|table| wanted(table) && !own(table)).collect();
@@ -170,7 +181,11 @@ impl Infrastructure for MssqlInput {
                     literal(&instance)
                 ))
                 .await?;
-            report = report.with(Resource::new("capture instance", format!("{schema}.{table}"), "removed"));
+            report = report.with(Resource::new(
+                "capture instance",
+                format!("{schema}.{table}"),
+                "removed",
+            ));
         }
         Ok(report)
     }

@@ -65,15 +65,13 @@ impl Locks {
         let name = |stream: &String| {
             self.tables.iter().find(|(_, own)| *own == stream).map(|(name, _)| name.clone())
         };
-        let leases: Vec<(String, u64)> = read
-            .iter()
-            .filter_map(|(stream, epoch)| Some((name(stream)?, *epoch)))
-            .collect();
+        let leases: Vec<(String, u64)> =
+            read.iter().filter_map(|(stream, epoch)| Some((name(stream)?, *epoch))).collect();
         let keeper = self.keeper.clone();
         Box::new(move || {
-            leases.iter().all(|(name, epoch)| {
-                keeper.lease(name).is_some_and(|lease| lease.epoch == *epoch)
-            })
+            leases
+                .iter()
+                .all(|(name, epoch)| keeper.lease(name).is_some_and(|lease| lease.epoch == *epoch))
         })
     }
 

@@ -53,11 +53,7 @@ pub(super) fn write(
 
 /// Here a write may wait for the reader behind the question.
 #[cfg(not(unix))]
-pub(super) fn write(
-    file: &mut File,
-    bytes: &[u8],
-    valid: &dyn Fn() -> bool,
-) -> io::Result<bool> {
+pub(super) fn write(file: &mut File, bytes: &[u8], valid: &dyn Fn() -> bool) -> io::Result<bool> {
     if !valid() {
         return Ok(false);
     }
