@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use dstream_engine::{EventKind, FailureKind, Outcome, Protocol};
 use dstream_task::Guarantee;
 use support::{COLLECT, Project, READY, counting, failure};
@@ -119,23 +121,46 @@ async fn an_output_that_is_not_critical_may_fail_without_holding_the_others_up()
     assert!(warned);
 }
 
+/// 300 lines of 60 kB, each with a checkpoint: more than queue and pipe hold.
+fn large() -> String {
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
+    format!(
+        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    )
+}
+
+fn count_into(file: &str) -> String {
+    COLLECT.replace("echo \"$line\" >> out", &format!("echo x >> {file}"))
+}
+
 #[tokio::test]
 async fn an_output_that_is_not_critical_may_be_slow_and_what_it_misses_is_counted() {
-    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
-    let input = format!(
-        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
-    );
-    let count = |file: &str| COLLECT.replace("echo \"$line\" >> out", &format!("echo x >> {file}"));
-    let slow = count("slow").replace("while read -r line; do", "sleep 1.5\nwhile read -r line; do");
-    let project = Project::new()
-        .input(Protocol::V2, &input)
-        .named_output("main", Protocol::V2, true, &count("main"))
+    // It begins to read when the other has read everything.
+    let wait = r#"touch main; until [ "$(wc -l < main)" = 300 ]; do sleep 0.1; done"#;
+    let begin = "while read -r line; do";
+    let slow = count_into("slow").replace(begin, &format!("{wait}\n{begin}"));
+    let mut project = Project::new()
+        .input(Protocol::V2, &large())
+        .named_output("main", Protocol::V2, true, &count_into("main"))
         .named_output("extra", Protocol::V2, false, &slow);
+    project.task.limits.stop_timeout = Duration::from_secs(300);
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     let got = project.lines("slow").len() as u64;
     assert_eq!((project.lines("main").len(), got + report.totals.dropped), (300, 300));
     assert!(report.totals.dropped > 0);
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_and_never_reads_misses_everything_and_is_ended() {
+    let mut project = Project::new()
+        .input(Protocol::V2, &large())
+        .named_output("main", Protocol::V2, true, &count_into("main"))
+        .named_output("extra", Protocol::V2, false, &format!("{READY}; exec sleep 1000"));
+    project.task.limits.stop_timeout = Duration::from_secs(1);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!((project.lines("main").len(), report.totals.dropped), (300, 300));
 }
 
 #[tokio::test]

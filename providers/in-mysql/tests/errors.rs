@@ -1,4 +1,7 @@
 //! What can be wrong with a server, each with what to do about it.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,4 +1,7 @@
 //! The log: what each change becomes, and what a run does after it was stopped anywhere.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,5 +1,8 @@
 //! The snapshot and what follows: killed anywhere, an append-only log of what was committed has no
 //! gap and no overlap.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,4 +1,7 @@
 //! Every type, out of the snapshot and out of the log: the same JSON, and the right one.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
