@@ -72,7 +72,7 @@ fn a_server_that_stops_does_not_wait_for_us_and_the_run_ends_as_transient() {
     let mut run = Run::start("stops", &config, &Default::default());
     run.wait_until(|run| run.states.contains_key("public.t"));
     server.psql("postgres", "INSERT INTO t VALUES (1)");
-    run.wait_for(1);
+    run.wait_until(|run| run.rows.len() == 1);
     server.kill();
     assert!(run.fails().starts_with("transient"), "{}", run.host.stderr());
     server.restart(&[]);
