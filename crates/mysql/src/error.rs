@@ -40,6 +40,22 @@ pub fn server_error(error: &ServerError) -> Error {
     Error::new(kind(code), message)
 }
 
+/// Classes of SQLSTATE that are about a row: data, constraints, check options, and what triggers
+/// raise.
+const ROW: [&str; 4] = ["22", "23", "44", "45"];
+
+/// The same where the server has no better class for them than "general": a row that is too large
+/// (two of them), truncated, no default, a value that does not fit its type (four), a view's check,
+/// no partition, a check.
+const ROW_CODES: [u16; 11] = [139, 1118, 1265, 1364, 1366, 1367, 1411, 1416, 1369, 1526, 3819];
+
+/// Whether an error is about the values of a row, and would not come with others.
+pub fn is_about_row(error: &mysql_async::Error) -> bool {
+    matches!(error, mysql_async::Error::Server(server)
+        if ROW_CODES.contains(&server.code)
+            || ROW.iter().any(|class| server.state.starts_with(class)))
+}
+
 /// By the server's code: MySQL's and MariaDB's error references.
 fn kind(code: u16) -> ErrorKind {
     match code {

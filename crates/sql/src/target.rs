@@ -7,7 +7,7 @@ use crate::bookkeeping::Books;
 use crate::collect::extra_columns;
 use crate::config::TableSettings;
 use crate::evolve::{self, Plan};
-use crate::{Column, Database, Dialect, Existing, Table};
+use crate::{Column, Database, Dialect, Existing, Failure, Table, fit};
 
 /// A table that rows can be written to.
 #[derive(Debug)]
@@ -47,6 +47,13 @@ impl<T> Target<T> {
         self.table.columns.get(column).map_or("", |column| &column.name)
     }
 
+    /// A row has a value that this column does not take.
+    #[cold]
+    pub fn wrong_value(&self, column: usize, why: impl std::fmt::Display) -> Failure {
+        let name = self.name(column);
+        Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
+    }
+
     /// The stream's type of a column.
     pub fn kind(&self, column: usize) -> Option<FieldType> {
         self.table.columns.get(column)?.kind
@@ -76,12 +83,17 @@ pub(crate) async fn ensure<D: Database>(
     wanted.columns.extend(extra_columns(settings));
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
-    let generated = there.as_ref().map_or_else(Vec::new, |t| t.generated.clone());
-    let all: Option<Vec<_>> =
-        there.as_ref().map(|t| t.columns.iter().chain(&t.generated).cloned().collect());
+    let names = |there: &Existing<_>, all: bool| -> Vec<String> {
+        let wanted = there.columns.iter().filter(|column| all || column.generated);
+        wanted.map(|column| column.name.clone()).collect()
+    };
+    let generated = there.as_ref().map_or_else(Vec::new, |there| names(there, false));
+    let all = there.as_ref().map(|there| names(there, true));
     let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        fit::check_names(&dialect, &wanted, D::TITLE)?;
         db.known_types(&mut wanted).await?;
+        fit::fit(&dialect, &mut wanted);
         plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     }
     let mut ignored = Vec::new();

@@ -4,30 +4,16 @@ use dstream_mysql::mysql_async::Error;
 use dstream_sdk::ErrorKind;
 use dstream_sql::Failure;
 
-/// Classes of SQLSTATE that are about a row: data, constraints, check options, and what triggers
-/// raise.
-const ROW: [&str; 4] = ["22", "23", "44", "45"];
-
-/// The same where the server has no better class for them than "general": a row that is too large
-/// (two of them), truncated, no default, a value that does not fit its type (four), a view's check,
-/// no partition, a check.
-const ROW_CODES: [u16; 11] = [139, 1118, 1265, 1364, 1366, 1367, 1411, 1416, 1369, 1526, 3819];
-
 /// Another run has just made the same database, table or column, or changed the table: next time
 /// it is there.
 const NEXT_TIME: [u16; 5] = [1007, 1050, 1060, 1412, 1615];
 
 /// In writing rows.
 pub(crate) fn failure(error: Error) -> Failure {
-    let about_row = match &error {
-        Error::Server(server) => {
-            ROW_CODES.contains(&server.code)
-                || ROW.iter().any(|class| server.state.starts_with(class))
-        }
-        _ => false,
-    };
-    let error = fatal(error);
-    if about_row { Failure::Row(error) } else { Failure::Run(error) }
+    match dstream_mysql::is_about_row(&error) {
+        true => Failure::Row(fatal(error)),
+        false => Failure::Run(fatal(error)),
+    }
 }
 
 /// Anywhere else.
