@@ -62,6 +62,9 @@ fn kind(code: u16) -> ErrorKind {
         // Access denied: to the server, a database, a table, a column, a routine, an operation.
         1044 | 1045 | 1095 | 1141 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 | 1820 | 1862
         | 3118 | 3955 | 4151 => ErrorKind::Auth,
+        // Another run has just made the same database, table or column, or changed the table:
+        // next time it is there.
+        1007 | 1050 | 1060 | 1412 | 1615 => ErrorKind::Transient,
         // Too many connections, shutdown, disk full, lock wait, deadlock, read-only after a
         // failover, killed, network, lock nowait.
         1021
@@ -114,6 +117,22 @@ mod tests {
         assert_eq!(of(1153).kind(), ErrorKind::Permanent);
         assert_eq!(of(1146).kind(), ErrorKind::Permanent);
         assert_eq!(of(1146).to_string(), "no (error 1146, SQLSTATE HY000)");
+    }
+
+    #[test]
+    fn what_is_about_a_row_is_told_from_what_ends_the_run() {
+        let about_row = |code, state: &str| {
+            let message = "no".into();
+            let error = ServerError { code, message, state: state.into() };
+            is_about_row(&mysql_async::Error::Server(error))
+        };
+        for (code, state) in [(1062, "23000"), (1406, "22001"), (1366, "HY000"), (1644, "45000")] {
+            assert!(about_row(code, state), "{code}");
+        }
+        for (code, state) in [(1142, "42000"), (1213, "40001"), (1146, "42S02")] {
+            assert!(!about_row(code, state), "{code}");
+        }
+        assert_eq!(of(1060).kind(), ErrorKind::Transient);
     }
 
     #[test]

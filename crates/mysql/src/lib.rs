@@ -12,7 +12,7 @@ mod types;
 pub use connect::connect;
 pub use error::{error, is_about_row, server_error};
 pub use mysql_async;
-pub use quote::{literal, name, table_name};
+pub use quote::{literal, name, push_literal, table_name};
 pub use server::{Flavor, Server};
 pub use settings::{Connection, SslMode};
 pub use text::text;

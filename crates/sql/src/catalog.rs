@@ -1,6 +1,6 @@
 //! Looks at tables in the catalog: `INFORMATION_SCHEMA`, or what the dialect asks in its place.
 
-use dstream_sdk::{Error, Result};
+use dstream_sdk::{Error, FieldType, Result};
 
 use crate::database::{Existing, Found, Param, Reply};
 use crate::{Database, Dialect, Table, TableName};
@@ -9,7 +9,8 @@ use crate::{Database, Dialect, Table, TableName};
 /// further columns of the answer, each behind a comma.
 pub fn columns(generated: &str, more: &str) -> String {
     format!(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, {generated}, LOWER(DATA_TYPE){more} \
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, {generated}, LOWER(DATA_TYPE), \
+         COLLATION_NAME{more} \
          FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {{1}} AND TABLE_NAME = {{2}} \
          ORDER BY ORDINAL_POSITION"
     )
@@ -44,13 +45,13 @@ pub async fn ask<D: Database>(db: &mut D, table: &TableName, sql: &str) -> Resul
 }
 
 /// The table as it is; `None`: there is none.
-///
-/// # Errors
-/// Ends the run.
-pub async fn existing<D: Database>(
+pub(crate) async fn existing<D: Database>(
     db: &mut D,
     table: &TableName,
 ) -> Result<Option<Existing<D::Dialect>>> {
+    if table.schema.as_deref() == Some("") {
+        return Err(no_schema(db.dialect(), table));
+    }
     let sql = db.dialect().columns_query();
     let rows = ask(db, table, &sql).await?;
     if rows.is_empty() {
@@ -58,14 +59,52 @@ pub async fn existing<D: Database>(
     }
     let mut columns = Vec::new();
     for mut row in rows {
-        let more = row.split_off(row.len().min(3));
+        let more = row.split_off(row.len().min(4));
         // A table may have no columns at all.
-        let [Some(name), generated, data_type] = row.as_slice() else { continue };
-        let generated = matches!(generated.as_deref(), Some("1" | "true"));
-        let data_type = data_type.clone().unwrap_or_default();
-        columns.push(Found { name: name.clone(), generated, data_type, more });
+        let [Some(name), generated, data_type, collation] = row.as_slice() else { continue };
+        columns.push(Found {
+            name: name.clone(),
+            generated: matches!(generated.as_deref(), Some("1" | "true")),
+            data_type: data_type.clone().unwrap_or_default(),
+            collation: collation.clone(),
+            more,
+        });
     }
     Ok(Some(Existing { columns, dialect: db.dialect().clone() }))
+}
+
+fn no_schema(dialect: &impl Dialect, table: &TableName) -> Error {
+    let word = dialect.schema_word();
+    let message = format!(
+        "the table `{}` needs a {word}: set `{word}`, or `table` to \"name_of_{word}.{{stream}}\"",
+        table.name
+    );
+    Error::config(word, message)
+}
+
+/// A key that the table does not tell apart as the stream does is refused: two rows would be one.
+pub(crate) fn has_binary_key<L: Dialect>(table: &Table, existing: &Existing<L>) -> Result<()> {
+    let dialect = &existing.dialect;
+    let Some(own) = dialect.binary_collation() else { return Ok(()) };
+    for column in table.columns.iter().filter(|column| table.key.contains(&column.name)) {
+        // What comes out of such a database was told apart there already.
+        let any_text = column.kind.is_none_or(|k| matches!(k, FieldType::String | FieldType::Enum));
+        let found = existing.column(&column.name)?;
+        let Some(other) = found.collation.as_deref().filter(|collation| *collation != own) else {
+            continue;
+        };
+        if any_text && column.native.is_none() {
+            let kind = found.more.first().and_then(Option::as_deref).unwrap_or(&found.data_type);
+            let (quoted, name) = (dialect.quote_table(&table.name), dialect.quote(&column.name));
+            let alter = dialect.collate(&quoted, &name, kind, own);
+            let message = format!(
+                "the column `{}` of the key of `{}` is compared by {other}, for which two keys of the stream may be one ('a' and 'A', or 'a' and 'a '): {alter}",
+                column.name, table.name
+            );
+            return Err(Error::config("key", message));
+        }
+    }
+    Ok(())
 }
 
 /// Whether there is a unique index on exactly the key, and whether there are others. `sql`: a row

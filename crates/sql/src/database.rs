@@ -29,7 +29,7 @@ pub trait Database: Sized + 'static {
     const LOADING: Loading;
 
     /// Whether making or widening a table commits what is open, as it does in MySQL. Such
-    /// statements then go to [`beside`](Self::beside), and a table is widened only while the
+    /// statements then go to a second connection, and a table is widened only while the
     /// transaction holds no rows: where it does, it is given up, and its rows are written again.
     const DDL_COMMITS: bool = false;
 
@@ -119,15 +119,6 @@ pub trait Database: Sized + 'static {
     /// # Errors
     /// Ends the run.
     async fn run(&mut self, sql: &str) -> Result<()>;
-
-    /// The session that makes and widens tables: a second one where
-    /// [`DDL_COMMITS`](Self::DDL_COMMITS). Each of its statements is durable by itself.
-    ///
-    /// # Errors
-    /// Ends the run.
-    async fn beside(&mut self) -> Result<&mut Self> {
-        Ok(self)
-    }
 
     /// Whether a table that is noted as this task's was made by dstream. Where
     /// [`DDL_COMMITS`](Self::DDL_COMMITS), the note stands before the table, and a run that is
@@ -253,6 +244,8 @@ pub struct Found {
     pub generated: bool,
     /// The name of its type, as [`columns_query`](Dialect::columns_query) gives it.
     pub data_type: String,
+    /// How its texts are compared, where that is of interest.
+    pub collation: Option<String>,
     /// What else that gives.
     pub more: Reply,
 }
@@ -280,6 +273,13 @@ pub enum Failure {
     Row(Error),
     /// The connection, a permission, a lock, a missing table.
     Run(Error),
+}
+
+impl Failure {
+    /// An error about the values of a row, or about all else.
+    pub fn of(about_row: bool, error: Error) -> Self {
+        if about_row { Self::Row(error) } else { Self::Run(error) }
+    }
 }
 
 impl From<Error> for Failure {

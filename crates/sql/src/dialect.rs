@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use dstream_sdk::FieldType;
+
 use crate::bookkeeping::BookTypes;
 use crate::fit::Limits;
 use crate::{Column, TableName, literal};
@@ -12,11 +14,18 @@ pub trait Dialect: Clone {
     /// A name, quoted.
     fn quote(&self, name: &str) -> String;
 
-    /// The type of a column; without a kind any value may come.
-    fn column_type(&self, column: &Column) -> Cow<'static, str>;
+    /// The type for a stream's; `None`: any value may come.
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str>;
+
+    /// The type of a column: in the database's own words, where it comes with one.
+    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+        column.native.clone().map_or_else(|| self.type_of(column.kind), Cow::Owned)
+    }
 
     /// The parameter with this index, counted from 1.
-    fn placeholder(&self, index: usize) -> String;
+    fn placeholder(&self, _index: usize) -> String {
+        "?".into()
+    }
 
     /// The present time, as the bookkeeping's `updated_at` has it; in a `DEFAULT` as well.
     fn now(&self) -> &'static str;
@@ -39,10 +48,19 @@ pub trait Dialect: Clone {
         TableName { schema: None, name: text.to_owned() }
     }
 
-    /// The name as the catalog's are compared: another one where names that differ in case only
-    /// are the same table.
-    fn folded(&self, table: TableName) -> TableName {
-        table
+    /// Whether names of tables that differ in case only are the same.
+    fn folds_tables(&self) -> bool {
+        false
+    }
+
+    /// The name as names of tables are compared.
+    fn folded(&self, TableName { schema, name }: TableName) -> TableName {
+        match self.folds_tables() {
+            true => {
+                TableName { schema: schema.map(|s| s.to_lowercase()), name: name.to_lowercase() }
+            }
+            false => TableName { schema, name },
+        }
     }
 
     /// Whether the name cannot be that of a table with rows.
@@ -52,7 +70,7 @@ pub trait Dialect: Clone {
 
     /// How names of columns are compared.
     fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        Cow::Borrowed(name)
+        Cow::Owned(name.to_lowercase())
     }
 
     /// What a name, a key and a row may have.
@@ -67,17 +85,23 @@ pub trait Dialect: Clone {
     }
 
     /// Of a table's columns in the catalog: schema, table, column, `1` or `true` where the database
-    /// makes the values, the type's name, and what [`Found::more`](crate::Found::more) is to hold.
+    /// makes the values, the type's name, the collation, and what
+    /// [`Found::more`](crate::Found::more) is to hold.
     /// `{1}` and `{2}` are the schema and the table. Rows of other tables, and those without a
     /// column, are passed over.
     fn columns_query(&self) -> String {
         crate::catalog::columns("0", "")
     }
 
+    /// What a schema is called here.
+    fn schema_word(&self) -> &'static str {
+        "schema"
+    }
+
     /// Makes the schema of a new table, where it is not there.
     fn create_schema(&self, table: &TableName) -> Option<String> {
-        let _ = table;
-        None
+        let schema = self.quote(table.schema.as_deref()?);
+        Some(format!("CREATE {} IF NOT EXISTS {schema}", self.schema_word().to_uppercase()))
     }
 
     /// What stands before and behind the columns of a table that is made where it is not there.
@@ -90,6 +114,18 @@ pub trait Dialect: Clone {
         String::new()
     }
 
+    /// The collation that compares texts by their bytes, the blanks at the end too; `None`: every
+    /// collation tells apart what differs.
+    fn binary_collation(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Gives a column of a key this collation. `kind`: its type, as [`columns_query`](Self::columns_query)
+    /// gives it first of what is more.
+    fn collate(&self, table: &str, column: &str, kind: &str, collation: &str) -> String {
+        format!("ALTER TABLE {table} ALTER COLUMN {column} {kind} COLLATE {collation} NOT NULL")
+    }
+
     /// Makes a unique index.
     fn add_unique(&self, table: &str, columns: &str) -> String {
         format!("ALTER TABLE {table} ADD UNIQUE ({columns})")
@@ -98,7 +134,7 @@ pub trait Dialect: Clone {
     /// What stands behind a `SELECT` that holds on to its row until the transaction ends, in a
     /// database whose transactions do not shut out each other.
     fn for_update(&self) -> &'static str {
-        ""
+        " FOR UPDATE"
     }
 
     /// What stands before and behind rows, `(…), (…)`, that are to be there afterwards: one whose
@@ -181,8 +217,8 @@ pub(crate) mod tests {
             format!("<{name}>")
         }
 
-        fn column_type(&self, column: &Column) -> Cow<'static, str> {
-            column.kind.map_or("any".into(), |kind| kind.to_string().into())
+        fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
+            kind.map_or("any".into(), |kind| kind.to_string().into())
         }
 
         fn placeholder(&self, index: usize) -> String {
@@ -195,10 +231,6 @@ pub(crate) mod tests {
 
         fn book_types(&self) -> BookTypes {
             BookTypes::of("text", "bigint", "moment")
-        }
-
-        fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
-            name.to_lowercase().into()
         }
     }
 }

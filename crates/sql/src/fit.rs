@@ -138,19 +138,12 @@ mod tests {
             name.into()
         }
 
-        fn column_type(&self, column: &Column) -> Cow<'static, str> {
-            column.native.clone().map_or_else(
-                || match column.kind {
-                    Some(FieldType::Int64) => "BIGINT".into(),
-                    Some(FieldType::Bytes) => "LONGBLOB".into(),
-                    _ => "LONGTEXT".into(),
-                },
-                Cow::Owned,
-            )
-        }
-
-        fn placeholder(&self, _: usize) -> String {
-            "?".into()
+        fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
+            match kind {
+                Some(FieldType::Int64) => "BIGINT".into(),
+                Some(FieldType::Bytes) => "LONGBLOB".into(),
+                _ => "LONGTEXT".into(),
+            }
         }
 
         fn now(&self) -> &'static str {

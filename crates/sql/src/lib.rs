@@ -29,6 +29,7 @@ mod merge;
 mod output;
 mod replay;
 pub mod rows;
+mod sessions;
 pub mod statements;
 mod store;
 mod table;

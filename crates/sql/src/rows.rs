@@ -66,6 +66,7 @@ pub async fn prepare<D: Rows>(
     if settings.mode == Mode::Upsert && !on_key {
         return Err(catalog::no_unique_index(&existing.dialect, table));
     }
+    catalog::has_binary_key(table, existing)?;
     let literal = |column: &crate::Column| {
         existing.column(&column.name).map(|found| Literal::of(&found.data_type, column.kind))
     };

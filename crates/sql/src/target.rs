@@ -7,6 +7,7 @@ use crate::bookkeeping::Books;
 use crate::collect::extra_columns;
 use crate::config::TableSettings;
 use crate::evolve::{self, Plan};
+use crate::sessions::Sessions;
 use crate::{Column, Database, Dialect, Existing, Failure, Table, fit};
 
 /// A table that rows can be written to.
@@ -71,7 +72,7 @@ pub(crate) enum Ensured<T> {
 /// Makes the table fit `wanted`, which has the data's columns. `holds_rows`: the transaction that
 /// is open has written some.
 pub(crate) async fn ensure<D: Database>(
-    db: &mut D,
+    sessions: &mut Sessions<D>,
     books: &Books,
     settings: &TableSettings,
     wanted: Table,
@@ -81,6 +82,7 @@ pub(crate) async fn ensure<D: Database>(
     let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
     let mut wanted = wanted;
     wanted.columns.extend(extra_columns(settings));
+    let db: &mut D = sessions;
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
     let names = |there: &Existing<_>, all: bool| -> Vec<String> {
@@ -101,12 +103,12 @@ pub(crate) async fn ensure<D: Database>(
     match plan {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
         // Nobody has rows in a table that is not there: this never waits.
-        Plan::Create(sql) => make(db.beside().await?, books, &wanted, &sql).await?,
+        Plan::Create(sql) => make(sessions.for_tables().await?, books, &wanted, &sql).await?,
         Plan::Add(columns) => {
             if let Some(asked) = asked {
                 return Ok(Ensured::Waits(asked));
             }
-            let db = db.beside().await?;
+            let db = sessions.for_tables().await?;
             for (_, sql) in columns {
                 fail::point("before_ddl");
                 run(db, &sql).await?;
@@ -117,6 +119,7 @@ pub(crate) async fn ensure<D: Database>(
         Plan::Ignored(columns) => (ignored, changed) = (columns, false),
         Plan::Nothing => changed = false,
     }
+    let db: &mut D = sessions;
     if changed {
         there = db.existing(&wanted.name).await?;
     }

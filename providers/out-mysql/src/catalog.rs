@@ -1,11 +1,11 @@
 //! What only MySQL's catalog has, and what it must say of a table that is written.
 
-use dstream_sdk::{Error, FieldType, Result};
+use dstream_sdk::{Error, Result};
 use dstream_sql::catalog::ask;
-use dstream_sql::{Dialect as _, Existing, Reply, Table, TableName};
+use dstream_sql::{Dialect as _, Reply, TableName};
 
 use crate::database::MySql;
-use crate::dialect::{COMMENT, MySqlDialect};
+use crate::dialect::COMMENT;
 
 /// Each column of each unique index; those on a part of a column do not tell rows apart.
 pub(crate) const UNIQUE: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART IS NULL \
@@ -36,25 +36,4 @@ pub(crate) async fn has_transactions(db: &mut MySql, table: &TableName) -> Resul
 /// Whether dstream made the table; also one that is not there.
 pub(crate) async fn is_ours(db: &mut MySql, table: &TableName) -> Result<bool> {
     Ok(ask(db, table, TABLE).await?.iter().all(|row| text(row, 1).contains(COMMENT)))
-}
-
-/// A key that the table does not tell apart as the stream does is refused: two rows would be one.
-pub(crate) fn has_binary_key(table: &Table, existing: &Existing<MySqlDialect>) -> Result<()> {
-    let dialect = &existing.dialect;
-    for column in table.columns.iter().filter(|column| table.key.contains(&column.name)) {
-        // What comes out of a table of MySQL was told apart there already.
-        let any_text = column.kind.is_none_or(|k| matches!(k, FieldType::String | FieldType::Enum));
-        let found = existing.column(&column.name)?;
-        let (kind, collation) = (text(&found.more, 0), text(&found.more, 1));
-        let own = dialect.server.binary_collation();
-        if column.native.is_none() && any_text && !collation.is_empty() && collation != own {
-            let (name, quoted) = (dialect.quote(&column.name), dialect.quote_table(&table.name));
-            let message = format!(
-                "the column `{}` of the key of `{}` is compared by {collation}, for which two keys of the stream may be one ('a' and 'A', or 'a' and 'a '): ALTER TABLE {quoted} MODIFY {name} {kind} CHARACTER SET utf8mb4 COLLATE {own} NOT NULL",
-                column.name, table.name
-            );
-            return Err(Error::config("key", message));
-        }
-    }
-    Ok(())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dstream_mysql::mysql_async::prelude::Queryable;
 use dstream_mysql::mysql_async::{Conn, Row};
-use dstream_mysql::{Server, text};
-use dstream_sdk::{Error, ErrorKind, Result};
+use dstream_mysql::{Server, error, is_about_row, text};
+use dstream_sdk::{ErrorKind, Result};
 use dstream_sql::rows::{self, Prepared, Rows};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Failure, Loading, Mode, Param,
@@ -15,16 +15,13 @@ use tokio::sync::Mutex;
 
 use crate::config::Settings;
 use crate::dialect::MySqlDialect;
-use crate::failure::{failure, fatal, is_null};
 use crate::{catalog, session};
 
-/// A connection, and a second one where tables are made.
+/// A connection.
 pub(crate) struct MySql {
     conn: Arc<Mutex<Conn>>,
     pub(crate) dialect: MySqlDialect,
     max_packet: usize,
-    settings: Settings,
-    beside: Option<Box<MySql>>,
 }
 
 impl Database for MySql {
@@ -49,11 +46,10 @@ impl Database for MySql {
         let conn = session::open(settings, access).await?;
         let server = Server::ask(&mut *conn.lock().await).await?;
         let sql = "SELECT @@lower_case_table_names <> 0, @@max_allowed_packet";
-        let answer = conn.lock().await.query_first(sql).await.map_err(fatal)?;
+        let answer = conn.lock().await.query_first(sql).await.map_err(error)?;
         let (folds_case, max_packet) = answer.unwrap_or((false, 1 << 20));
-        let dialect = MySqlDialect::new(settings, server, folds_case);
-        let settings = settings.clone();
-        Ok(Some(Self { conn, dialect, max_packet, settings, beside: None }))
+        let dialect = MySqlDialect { settings: settings.clone(), server, folds_case };
+        Ok(Some(Self { conn, dialect, max_packet }))
     }
 
     fn dialect(&self) -> &MySqlDialect {
@@ -61,17 +57,17 @@ impl Database for MySql {
     }
 
     fn fingerprint(&self) -> String {
-        let Self { dialect, settings, .. } = self;
-        format!("mysql:{}/{}", dialect.server.identity, settings.bookkeeping_database)
+        let MySqlDialect { server, settings, .. } = &self.dialect;
+        format!("mysql:{}/{}", server.identity, settings.bookkeeping_database)
     }
 
     async fn about(&mut self) -> Result<String> {
-        let books = self.dialect.quote(&self.settings.bookkeeping_database);
+        let books = self.dialect.quote(&self.dialect.settings.bookkeeping_database);
         let sql = format!("SELECT 1 FROM {books}._dstream_checkpoints LIMIT 0");
         if let Err(error) = self.query(&sql, &[]).await
             && error.kind() == ErrorKind::Auth
         {
-            let database = &self.settings.bookkeeping_database;
+            let database = &self.dialect.settings.bookkeeping_database;
             return Err(error.context(format!(
                 "the user may not use the database `{database}`, which keeps the checkpoints: GRANT ALL ON {}.* TO the user",
                 self.dialect.quote(&database.replace('_', "\\_"))
@@ -80,7 +76,7 @@ impl Database for MySql {
         let sql = "SELECT CURRENT_USER(), @@innodb_flush_log_at_trx_commit";
         let row = self.query(sql, &[]).await?.concat();
         let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-        let (title, database) = (self.dialect.server.title(), self.settings.database());
+        let (title, database) = (self.dialect.server.title(), self.dialect.settings.database());
         let loses = match text(1) {
             "1" => "",
             _ => {
@@ -91,15 +87,7 @@ impl Database for MySql {
     }
 
     async fn run(&mut self, sql: &str) -> Result<()> {
-        self.conn.lock().await.query_drop(sql).await.map_err(fatal)
-    }
-
-    async fn beside(&mut self) -> Result<&mut Self> {
-        if self.beside.is_none() {
-            let second = Self::connect(&self.settings, Access::Run).await?;
-            self.beside = second.map(Box::new);
-        }
-        self.beside.as_deref_mut().ok_or_else(|| Error::transient("no second connection"))
+        self.conn.lock().await.query_drop(sql).await.map_err(error)
     }
 
     async fn is_ours(&mut self, table: &TableName) -> Result<bool> {
@@ -108,25 +96,14 @@ impl Database for MySql {
 
     async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
         let mut conn = self.conn.lock().await;
-        conn.exec_drop(sql, session::values(params)).await.map_err(fatal)?;
+        conn.exec_drop(sql, session::values(params)).await.map_err(error)?;
         Ok(conn.affected_rows())
     }
 
     async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>> {
         let mut conn = self.conn.lock().await;
-        let rows: Vec<Row> = conn.exec(sql, session::values(params)).await.map_err(fatal)?;
+        let rows: Vec<Row> = conn.exec(sql, session::values(params)).await.map_err(error)?;
         Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
-    }
-
-    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<MySqlDialect>>> {
-        if table.schema.as_deref().is_none_or(str::is_empty) {
-            let message = format!(
-                "the table `{}` needs a database: set `database`, or `table` to \"name_of_database.{{stream}}\"",
-                table.name
-            );
-            return Err(Error::config("database", message));
-        }
-        dstream_sql::catalog::existing(self, table).await
     }
 
     async fn target(
@@ -136,9 +113,7 @@ impl Database for MySql {
         settings: &TableSettings,
     ) -> Result<Prepared> {
         catalog::has_transactions(self, &table.name).await?;
-        let prepared = rows::prepare(self, table, existing, settings, catalog::UNIQUE).await?;
-        catalog::has_binary_key(table, existing)?;
-        Ok(prepared)
+        rows::prepare(self, table, existing, settings, catalog::UNIQUE).await
     }
 
     async fn load(
@@ -159,12 +134,13 @@ impl Rows for MySql {
 
     async fn send(&mut self, sql: &[u8]) -> DbResult<u64> {
         let mut conn = self.conn.lock().await;
-        conn.query_drop(sql).await.map_err(failure)?;
+        let done = conn.query_drop(sql).await;
+        done.map_err(|why| Failure::of(is_about_row(&why), error(why)))?;
         Ok(conn.affected_rows())
     }
 
     /// The guard of an upsert makes a key null.
     fn hides_why(failure: &Failure) -> bool {
-        is_null(failure)
+        matches!(failure, Failure::Row(error) if error.to_string().contains("(error 1048,"))
     }
 }

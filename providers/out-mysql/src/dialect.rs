@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dstream_mysql::{ColumnType, Server, name};
+use dstream_mysql::{ColumnType, Server, name, push_literal};
 use dstream_sdk::FieldType;
 use dstream_sql::{BookTypes, Column, Dialect, Limits, NameLimit, TableName, catalog, literal};
 
@@ -11,11 +11,9 @@ use crate::config::Settings;
 /// MySQL or MariaDB, with the databases that are meant where none is said.
 #[derive(Debug, Clone)]
 pub(crate) struct MySqlDialect {
-    database: String,
-    pub(crate) bookkeeping_database: String,
-    /// Whether the server takes names of tables for the same that differ in case only.
-    folds_case: bool,
+    pub(crate) settings: Settings,
     pub(crate) server: Server,
+    pub(crate) folds_case: bool,
 }
 
 /// Every table that is made says so, since a note and a table are no one transaction.
@@ -24,24 +22,14 @@ pub(crate) const COMMENT: &str = "made by dstream";
 /// What a VARCHAR can have in utf8mb4, whatever the source's charset lets it have.
 const MAX_CHARS: usize = 16_383;
 
-impl MySqlDialect {
-    pub(crate) fn new(settings: &Settings, server: Server, folds_case: bool) -> Self {
-        let (database, books) = (settings.database(), settings.bookkeeping_database.clone());
-        Self { database, bookkeeping_database: books, folds_case, server }
-    }
-}
-
 impl Dialect for MySqlDialect {
     fn quote(&self, text: &str) -> String {
         name(text)
     }
 
-    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
         use FieldType as Kind;
-        if let Some(native) = &column.native {
-            return Cow::Owned(native.clone());
-        }
-        let Some(kind) = column.kind else { return Cow::Borrowed("LONGTEXT") };
+        let Some(kind) = kind else { return Cow::Borrowed("LONGTEXT") };
         Cow::Borrowed(match kind {
             Kind::Bool => "TINYINT(1)",
             Kind::Int16 => "SMALLINT",
@@ -65,38 +53,20 @@ impl Dialect for MySqlDialect {
         })
     }
 
-    fn placeholder(&self, _: usize) -> String {
-        "?".into()
-    }
-
     fn now(&self) -> &'static str {
         "CURRENT_TIMESTAMP(6)"
     }
 
-    fn for_update(&self) -> &'static str {
-        " FOR UPDATE"
-    }
-
-    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        name.to_lowercase().into()
-    }
-
     fn table_name(&self, text: &str) -> TableName {
-        self.folded(TableName::parse(text, &self.database))
+        self.folded(TableName::parse(text, &self.settings.database()))
     }
 
-    fn folded(&self, TableName { schema, name }: TableName) -> TableName {
-        match self.folds_case {
-            true => {
-                TableName { schema: schema.map(|s| s.to_lowercase()), name: name.to_lowercase() }
-            }
-            false => TableName { schema, name },
-        }
+    fn folds_tables(&self) -> bool {
+        self.folds_case
     }
 
-    fn create_schema(&self, table: &TableName) -> Option<String> {
-        let database = table.schema.as_deref()?;
-        Some(format!("CREATE DATABASE IF NOT EXISTS {}", name(database)))
+    fn schema_word(&self) -> &'static str {
+        "database"
     }
 
     fn table_options(&self) -> String {
@@ -107,10 +77,7 @@ impl Dialect for MySqlDialect {
     }
 
     fn columns_query(&self) -> String {
-        catalog::columns(
-            "COALESCE(GENERATION_EXPRESSION, '') <> ''",
-            ", COLUMN_TYPE, COLLATION_NAME",
-        )
+        catalog::columns("COALESCE(GENERATION_EXPRESSION, '') <> ''", ", COLUMN_TYPE")
     }
 
     fn limits(&self) -> Limits {
@@ -120,6 +87,16 @@ impl Dialect for MySqlDialect {
             row_bytes: Some(65_535),
             ..Limits::NONE
         }
+    }
+
+    fn binary_collation(&self) -> Option<&'static str> {
+        Some(self.server.binary_collation())
+    }
+
+    fn collate(&self, table: &str, column: &str, kind: &str, collation: &str) -> String {
+        format!(
+            "ALTER TABLE {table} MODIFY {column} {kind} CHARACTER SET utf8mb4 COLLATE {collation} NOT NULL"
+        )
     }
 
     /// The source's type, where this server takes it as it is.
@@ -157,14 +134,9 @@ impl Dialect for MySqlDialect {
         [self.insert(table, columns), tail]
     }
 
-    /// <https://dev.mysql.com/doc/refman/8.4/en/string-literals.html>, without `NO_BACKSLASH_ESCAPES`.
     #[inline]
     fn push_text(&self, text: &str, plain: bool, out: &mut Vec<u8>) {
-        let start = out.len();
-        literal::quoted(text, out);
-        if !plain {
-            escape(out, start);
-        }
+        if plain { literal::quoted(text, out) } else { push_literal(text, out) }
     }
 
     /// The server's own form: the number of the reference system, and WKB.
@@ -173,7 +145,7 @@ impl Dialect for MySqlDialect {
     }
 
     fn bookkeeping_schema(&self) -> Option<&str> {
-        Some(&self.bookkeeping_database)
+        Some(&self.settings.bookkeeping_database)
     }
 
     /// An index takes 3072 bytes, which are 768 characters.
@@ -187,31 +159,21 @@ impl Dialect for MySqlDialect {
     }
 }
 
-/// Doubles backslashes from `start`.
-fn escape(out: &mut Vec<u8>, start: usize) {
-    let Some(first) = out[start..].iter().position(|b| matches!(b, b'\\' | 0)) else { return };
-    for byte in out.split_off(start + first) {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0 => out.extend_from_slice(b"\\0"),
-            other => out.push(other),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use dstream_mysql::Flavor;
     use dstream_sdk::row::Cell;
     use dstream_sql::literal::Literal;
+    use dstream_testkit::serde_json::{self, json};
 
     use super::*;
 
     fn dialect(is_mariadb: bool, version: &str) -> MySqlDialect {
         let flavor = if is_mariadb { Flavor::MariaDb } else { Flavor::MySql };
         let server = Server { flavor, version: version.into(), id: 1, identity: "1".into() };
-        let (database, bookkeeping_database) = ("shop".into(), "_dstream".into());
-        MySqlDialect { database, bookkeeping_database, folds_case: false, server }
+        let settings = json!({"database": "shop"});
+        let settings = serde_json::from_value(settings).unwrap();
+        MySqlDialect { settings, server, folds_case: false }
     }
 
     #[test]

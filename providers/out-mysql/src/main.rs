@@ -4,7 +4,6 @@ mod catalog;
 mod config;
 mod database;
 mod dialect;
-mod failure;
 mod session;
 
 fn main() -> std::process::ExitCode {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dstream_mysql::error;
 use dstream_mysql::mysql_async::prelude::Queryable;
 use dstream_mysql::mysql_async::{Conn, Error, Params, Value};
 use dstream_sdk::{Result, TimeSpan};
@@ -9,24 +10,22 @@ use dstream_sql::{Access, Param, keep_alive};
 use tokio::sync::Mutex;
 
 use crate::config::Settings;
-use crate::failure::fatal;
 
 /// A connection that is ready for what it is to do.
 pub(crate) async fn open(settings: &Settings, access: Access) -> Result<Arc<Mutex<Conn>>> {
     let mut conn = dstream_mysql::connect(&settings.connection).await?;
     for sql in prelude(settings, access) {
-        conn.query_drop(sql).await.map_err(fatal)?;
+        conn.query_drop(sql).await.map_err(error)?;
     }
-    let logs_statements: Option<bool> = conn.query_first(LOGS_STATEMENTS).await.map_err(fatal)?;
+    let logs_statements: Option<bool> = conn.query_first(LOGS_STATEMENTS).await.map_err(error)?;
     if logs_statements != Some(true) {
-        conn.query_drop(READ_COMMITTED).await.map_err(fatal)?;
+        conn.query_drop(READ_COMMITTED).await.map_err(error)?;
     }
     for sql in WHERE_ALLOWED {
         // Not everybody may, and not every server has it.
-        if let Err(error) = conn.query_drop(sql).await
-            && !matches!(error, Error::Server(_))
-        {
-            return Err(fatal(error));
+        match conn.query_drop(sql).await {
+            Ok(()) | Err(Error::Server(_)) => {}
+            Err(lost) => return Err(error(lost)),
         }
     }
     let conn = Arc::new(Mutex::new(conn));
@@ -83,8 +82,5 @@ pub(crate) fn values(params: &[Param<'_>]) -> Params {
         Param::Text(text) => Value::from(*text),
         Param::Int(number) => Value::from(*number),
     };
-    match params {
-        [] => Params::Empty,
-        params => Params::Positional(params.iter().map(value).collect()),
-    }
+    Params::Positional(params.iter().map(value).collect())
 }

@@ -13,7 +13,7 @@ use crate::session::Session;
 /// base type, which of a domain is what it is made of, says how a value is written. A table without
 /// columns has one row.
 pub(crate) const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text, \
-     a.attgenerated <> '', coalesce(b.typname, t.typname)::text, format_type(a.atttypid, -1), \
+     a.attgenerated <> '', coalesce(b.typname, t.typname)::text, NULL::text, format_type(a.atttypid, -1), \
      e.typname::text, e.typdelim::text \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
      LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \

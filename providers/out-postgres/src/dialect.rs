@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use dstream_postgres::quote;
 use dstream_sdk::FieldType;
-use dstream_sql::{BookTypes, Column, Dialect, Limits, NameLimit, TableName};
+use dstream_sql::{BookTypes, Dialect, Limits, NameLimit, TableName};
 
 use crate::catalog::COLUMNS;
 use crate::config::Settings;
@@ -33,12 +33,9 @@ impl Dialect for PostgresDialect {
         quote::name(name)
     }
 
-    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
         use FieldType as Kind;
-        if let Some(native) = &column.native {
-            return Cow::Owned(native.clone());
-        }
-        let Some(kind) = column.kind else { return Cow::Borrowed("text") };
+        let Some(kind) = kind else { return Cow::Borrowed("text") };
         Cow::Borrowed(match kind {
             Kind::Bool => "boolean",
             Kind::Int16 => "smallint",
@@ -70,8 +67,8 @@ impl Dialect for PostgresDialect {
         "now()"
     }
 
-    fn for_update(&self) -> &'static str {
-        " FOR UPDATE"
+    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        Cow::Borrowed(name)
     }
 
     fn table_name(&self, text: &str) -> TableName {

@@ -17,9 +17,9 @@ impl Dialect for SqliteDialect {
     }
 
     /// <https://www.sqlite.org/stricttables.html>. Exact decimals stay text: SQLite has no such type.
-    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
         use FieldType::{Bool, Bytes, Float32, Float64, Int16, Int32, Int64, Uint64};
-        Cow::Borrowed(match column.kind {
+        Cow::Borrowed(match kind {
             Some(Bool | Int16 | Int32 | Int64 | Uint64) => "INTEGER",
             Some(Float32 | Float64) => "REAL",
             Some(Bytes) => "BLOB",
@@ -51,8 +51,14 @@ impl Dialect for SqliteDialect {
         name.starts_with("_dstream_") || name.starts_with("sqlite_")
     }
 
-    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        Cow::Owned(name.to_lowercase())
+    /// There are no such types, and no input that says some.
+    fn native(&self, _: &Column, _: &str) -> Option<String> {
+        None
+    }
+
+    /// A transaction holds the write lock from its beginning.
+    fn for_update(&self) -> &'static str {
+        ""
     }
 
     fn table_options(&self) -> String {

@@ -20,7 +20,7 @@ pub(crate) fn existing(
     let sql = "SELECT name, hidden IN (2, 3), type FROM pragma_table_xinfo(?1) WHERE hidden <> 1";
     let found = |row: &rusqlite::Row<'_>| {
         let (name, generated, data_type) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Found { name, generated, data_type, more: Vec::new() })
+        Ok(Found { name, generated, data_type, collation: None, more: Vec::new() })
     };
     let columns = connection.prepare(sql).and_then(|mut statement| {
         statement.query_map([table], found)?.collect::<rusqlite::Result<_>>()
