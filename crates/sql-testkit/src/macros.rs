@@ -44,6 +44,7 @@ macro_rules! writing {
             [
                 rows_are_appended_few_and_many,
                 updates_follow_a_changed_key_and_leave_unsent_columns_alone,
+                an_update_that_changes_nothing_finds_its_row,
                 a_soft_delete_keeps_the_row_and_says_since_when_it_is_gone,
                 deletes_can_be_ignored,
                 the_history_has_every_change_with_what_happened,
@@ -110,6 +111,7 @@ macro_rules! server {
             $database,
             [
                 a_run_that_was_stopped_with_an_open_transaction_is_overtaken_and_fenced,
+                a_newer_run_waits_for_the_open_transaction_of_an_older_one,
                 a_server_that_goes_away_is_transient_and_a_wrong_password_is_not,
                 a_name_that_would_be_cut_off_is_refused,
                 streams_go_to_the_schemas_that_their_names_say,

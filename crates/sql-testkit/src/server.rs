@@ -19,8 +19,7 @@ pub fn a_run_that_was_stopped_with_an_open_transaction_is_overtaken_and_fenced<D
     command["commit_within_ms"] = json!(60_000);
     let (mut run, _) = Run::start::<D>(&command, "none");
     let first = json!({"data": {"id": 1}, "metadata": {"stream": "s"}});
-    let checkpoint = json!({"@checkpoint": {"id": 1, "state": {"": 1}}});
-    assert!(run.step(&format!("{first}\n{checkpoint}\n")));
+    assert!(run.step(&format!("{first}\n{}\n", at(1))));
     // More than is held back in memory, without a checkpoint: the transaction is open.
     let line = json!({"data": {"id": 2, "t": "x".repeat(1000)}, "metadata": {"stream": "s"}});
     for _ in 0..8000 {
@@ -40,13 +39,48 @@ pub fn a_run_that_was_stopped_with_an_open_transaction_is_overtaken_and_fenced<D
     row(&mut second, "insert", &json!({"id": 3}), &json!({}));
     assert_eq!(commit(&mut second, 1)["@committed"]["id"], 1);
     kill_process(pid, Signal::CONT).unwrap();
-    writeln!(run.stdin, "{}", json!({"@checkpoint": {"id": 2, "state": {"": 2}}})).unwrap();
+    writeln!(run.stdin, "{}", at(2)).unwrap();
     let said: Vec<String> = run.stdout.by_ref().map_while(Result::ok).collect();
     let last: Value = dstream_testkit::serde_json::from_str(said.last().unwrap()).unwrap();
     assert_eq!(last["@error"]["kind"], "fenced", "{said:?}");
     run.end();
     finish(second);
     assert_eq!(db.sql("SELECT id FROM s ORDER BY id"), "1\n3");
+}
+
+/// It holds the run's row: else the newer one would begin from the checkpoint before, and what the
+/// older one then commits would be there twice.
+pub fn a_newer_run_waits_for_the_open_transaction_of_an_older_one<D: TestServer>() {
+    let db = D::new();
+    let mut command = db.command("run", &json!({}));
+    command["commit_within_ms"] = json!(60_000);
+    let (mut first, _) = Run::start::<D>(&command, "none");
+    let one = json!({"data": {"id": 1}, "metadata": {"stream": "s"}});
+    assert!(first.step(&format!("{one}\n{}\n", at(1))));
+    // More than is held back in memory, without a checkpoint: the transaction is open.
+    let line = json!({"data": {"id": 2, "t": "x".repeat(1000)}, "metadata": {"stream": "s"}});
+    for _ in 0..8000 {
+        writeln!(first.stdin, "{line}").unwrap();
+    }
+    let began = Instant::now();
+    while db.sql(D::OPEN_TRANSACTION) != "1" {
+        assert!(began.elapsed() < Duration::from_secs(20), "no open transaction");
+    }
+    let second = std::thread::spawn(move || Run::start::<D>(&command, "none"));
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!second.is_finished(), "it did not wait");
+    assert!(first.step(&format!("{}\n", at(2))));
+    let (second, ready) = second.join().unwrap();
+    assert_eq!(ready["checkpoint"]["in"][""], 2, "{ready}");
+    assert_eq!(ready["previous"]["id"], 2, "{ready}");
+    first.child.kill().unwrap();
+    first.end();
+    second.end();
+}
+
+/// A checkpoint with its own number as state.
+fn at(id: u64) -> Value {
+    json!({"@checkpoint": {"id": id, "state": {"": id}}})
 }
 
 /// Which of the two is worth a retry.

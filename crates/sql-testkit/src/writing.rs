@@ -47,21 +47,26 @@ pub fn updates_follow_a_changed_key_and_leave_unsent_columns_alone<D: TestDataba
     assert_eq!(commit(&mut host, 3)["@committed"]["written"], 5);
     let all = db.sql("SELECT id, a, b, c FROM s ORDER BY id");
     assert_eq!(all, "2|z|big|\n4|late||{\"new\":true}\n5|not there||");
-    // The values that it has: the row is found all the same, and not made once more.
-    row(&mut host, "update", &json!({"id": 4, "a": "late"}), &json!({"unchanged": ["b", "c"]}));
-    row(
-        &mut host,
-        "update",
-        &json!({"id": 2, "a": "z"}),
-        &json!({"unchanged": ["b", "c"], "key": {"id": 2}}),
-    );
-    commit(&mut host, 4);
-    assert_eq!(db.sql("SELECT id, a, b, c FROM s ORDER BY id"), all);
     row(&mut host, "truncate", &none(), &none());
     row(&mut host, "insert", &json!({"id": 9, "a": "after"}), &none());
-    commit(&mut host, 5);
+    commit(&mut host, 4);
     finish(host);
     assert_eq!(db.sql("SELECT id, a FROM s"), "9|after");
+}
+
+/// The row is found, not made once more: that would lack a value for b.
+pub fn an_update_that_changes_nothing_finds_its_row<D: TestDatabase>() {
+    let db = D::new();
+    db.sql(
+        "CREATE TABLE s (id int PRIMARY KEY, a varchar(9), b varchar(9) NOT NULL); \
+         INSERT INTO s VALUES (1, '7', '9')",
+    );
+    let (mut host, _) = db.start(&json!({"mode": "upsert"}));
+    schema(&mut host);
+    row(&mut host, "update", &json!({"id": 1, "a": "7"}), &json!({"unchanged": ["b"]}));
+    assert_eq!(commit(&mut host, 1)["@committed"], json!({"id": 1, "written": 1}));
+    finish(host);
+    assert_eq!(db.sql("SELECT id, a, b FROM s"), "1|7|9");
 }
 
 /// Also of a row that was made in the same batch, and of all of them.
@@ -232,5 +237,47 @@ pub fn a_table_without_the_columns_of_its_mode_is_refused_not_written_by_half<D:
         row(&mut host, "insert", &json!({"id": 1, "a": "x"}), &none());
         let error = error_of(&commit(&mut host, 1));
         assert!(error.contains(&format!("no column `{column}`")), "{error}");
+    }
+}
+
+/// In the schema, rows, keys and what comes later.
+pub fn columns_have_the_names_that_the_task_gives_them<D: TestDatabase>() {
+    let db = D::new();
+    let columns = json!({"id": "the id", "a": "select", "late": "c"});
+    let config = json!({"mode": "upsert", "columns": columns});
+    let (mut host, _) = db.start(&config);
+    let schema = json!({"@schema": {"stream": "s", "key": ["id"], "fields": [
+        {"name": "id", "type": "int64"}, {"name": "a", "type": "string"},
+        {"name": "b", "type": "string"}, {"name": "late", "type": "int32"}]}});
+    host.send_json(&schema).unwrap();
+    row(&mut host, "insert", &json!({"id": 1, "a": "x", "b": "big"}), &none());
+    row(&mut host, "insert", &json!({"id": 3, "a": "z"}), &none());
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 2);
+    assert_eq!(db.columns("s"), ["the id", "select", "b", "c"]);
+    let moved = json!({"unchanged": ["a", "b"], "key": {"id": 1}});
+    row(&mut host, "update", &json!({"id": 2, "late": 7}), &moved);
+    row(&mut host, "delete", &none(), &json!({"key": {"id": 3}}));
+    // A column that no schema has named.
+    row(&mut host, "insert", &json!({"id": 4, "new": 1}), &none());
+    assert_eq!(commit(&mut host, 2)["@committed"]["written"], 3);
+    finish(host);
+    let names = ["the id", "select", "b", "c", "new"];
+    assert_eq!(db.columns("s"), names);
+    let names: Vec<_> = names.iter().map(|name| db.quoted(name)).collect();
+    let sql = format!("SELECT {} FROM s ORDER BY {}", names.join(", "), names[0]);
+    assert_eq!(db.sql(&sql), "2|x|big|7|\n4||||1");
+    for (columns, words) in [
+        (json!({"ida": "x"}), "renames `ida`, which the stream `s` does not have: it has id, a, b"),
+        (json!({"a": "b"}), "`a` and `b` would both be the column `b`"),
+        (json!({"a": ""}), "gives `a` no name"),
+    ] {
+        let (mut host, mut answer) = db.begin(&json!({"table": "other", "columns": columns}));
+        if answer["status"] == "ready" {
+            crate::schema(&mut host);
+            row(&mut host, "insert", &json!({"id": 1}), &none());
+            answer = commit(&mut host, 1)["@error"].clone();
+        }
+        assert_eq!(answer["path"], "columns", "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(words), "{answer}");
     }
 }
