@@ -7,7 +7,8 @@ use crate::bookkeeping::Books;
 use crate::collect::extra_columns;
 use crate::config::TableSettings;
 use crate::evolve::{self, Plan};
-use crate::{Column, Database, Dialect, Existing, Table};
+use crate::sessions::Sessions;
+use crate::{Column, Database, Dialect, Existing, Failure, Table, fit};
 
 /// A table that rows can be written to.
 #[derive(Debug)]
@@ -47,6 +48,13 @@ impl<T> Target<T> {
         self.table.columns.get(column).map_or("", |column| &column.name)
     }
 
+    /// A row has a value that this column does not take.
+    #[cold]
+    pub fn wrong_value(&self, column: usize, why: impl std::fmt::Display) -> Failure {
+        let name = self.name(column);
+        Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
+    }
+
     /// The stream's type of a column.
     pub fn kind(&self, column: usize) -> Option<FieldType> {
         self.table.columns.get(column)?.kind
@@ -64,7 +72,7 @@ pub(crate) enum Ensured<T> {
 /// Makes the table fit `wanted`, which has the data's columns. `holds_rows`: the transaction that
 /// is open has written some.
 pub(crate) async fn ensure<D: Database>(
-    db: &mut D,
+    sessions: &mut Sessions<D>,
     books: &Books,
     settings: &TableSettings,
     wanted: Table,
@@ -74,14 +82,20 @@ pub(crate) async fn ensure<D: Database>(
     let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
     let mut wanted = wanted;
     wanted.columns.extend(extra_columns(settings));
+    let db: &mut D = sessions;
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
-    let generated = there.as_ref().map_or_else(Vec::new, |t| t.generated.clone());
-    let all: Option<Vec<_>> =
-        there.as_ref().map(|t| t.columns.iter().chain(&t.generated).cloned().collect());
+    let names = |there: &Existing<_>, all: bool| -> Vec<String> {
+        let wanted = there.columns.iter().filter(|column| all || column.generated);
+        wanted.map(|column| column.name.clone()).collect()
+    };
+    let generated = there.as_ref().map_or_else(Vec::new, |there| names(there, false));
+    let all = there.as_ref().map(|there| names(there, true));
     let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        fit::check_names(&dialect, &wanted, D::TITLE)?;
         db.known_types(&mut wanted).await?;
+        fit::fit(&dialect, &mut wanted);
         plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     }
     let mut ignored = Vec::new();
@@ -89,12 +103,12 @@ pub(crate) async fn ensure<D: Database>(
     match plan {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
         // Nobody has rows in a table that is not there: this never waits.
-        Plan::Create(sql) => make(db.beside().await?, books, &wanted, &sql).await?,
+        Plan::Create(sql) => make(sessions.for_tables().await?, books, &wanted, &sql).await?,
         Plan::Add(columns) => {
             if let Some(asked) = asked {
                 return Ok(Ensured::Waits(asked));
             }
-            let db = db.beside().await?;
+            let db = sessions.for_tables().await?;
             for (_, sql) in columns {
                 fail::point("before_ddl");
                 run(db, &sql).await?;
@@ -105,6 +119,7 @@ pub(crate) async fn ensure<D: Database>(
         Plan::Ignored(columns) => (ignored, changed) = (columns, false),
         Plan::Nothing => changed = false,
     }
+    let db: &mut D = sessions;
     if changed {
         there = db.existing(&wanted.name).await?;
     }

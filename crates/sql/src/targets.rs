@@ -7,6 +7,7 @@ use dstream_sdk::{Envelope, Error, Result, StreamSchema};
 
 use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
+use crate::sessions::Sessions;
 use crate::target::{Ensured, Target, ensure};
 use crate::{Column, Database, Table, TableName};
 
@@ -78,7 +79,7 @@ impl<T> Targets<T> {
     /// The table of a stream; made from its schema, else from this row's columns.
     pub(crate) async fn find<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
@@ -126,7 +127,7 @@ impl<T> Targets<T> {
     /// Makes the table fit.
     pub(crate) async fn ensure<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
@@ -145,7 +146,7 @@ impl<T> Targets<T> {
     /// The table with columns that a row has brought.
     pub(crate) async fn grow<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
