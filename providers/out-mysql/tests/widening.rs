@@ -1,6 +1,8 @@
 //! Making and widening a table commits whatever is open, so it is done beside the transaction, and
 //! never while that holds rows: nothing is lost or doubled, wherever a run is killed.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

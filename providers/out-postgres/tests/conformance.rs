@@ -1,5 +1,8 @@
 //! The PostgreSQL output conforms, in each mode.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
+
 mod common;
 
 use dstream_sql_testkit::{TestDatabase as _, Value};

@@ -1,5 +1,7 @@
 //! check, plan, init, status and destroy, and the errors that say what to do.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
