@@ -220,6 +220,17 @@ async fn what_an_input_leaves_behind_its_last_checkpoint_is_no_good_end() {
     let failure = failure(&project.run().await);
     assert_eq!(failure.kind, FailureKind::Protocol);
     assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
+
+    let adds = format!(
+        r#"{READY}; while read -r line; do [[ $line == '{{"@end"'* ]] && echo '{{"data":3}}'; echo "$line"; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2, 1))
+        .transform("adds", &adds)
+        .output(Protocol::V2, COLLECT);
+    let failure = support::failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "adds", "{failure}");
+    assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
 }
 
 #[tokio::test]

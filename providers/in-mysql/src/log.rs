@@ -187,17 +187,13 @@ impl Log {
         }
     }
 
-    /// Where an event ends. Places are 32 bits wide in it; a log with a huge transaction is longer.
+    /// Where an event ends.
     fn end(&self, log_pos: u32, kind: u8) -> Position {
-        // Events that the server makes up for this stream have none.
+        // Events that the server makes up for this stream have no place.
         if log_pos == 0 || kind == code::ROTATE {
             return self.here.clone();
         }
-        let mut offset = (self.here.offset & !0xffff_ffff) | u64::from(log_pos);
-        if offset + 0x8000_0000 < self.here.offset {
-            offset += 1 << 32;
-        }
-        Position::new(self.here.file.as_str(), offset)
+        self.here.on_to(log_pos)
     }
 
     fn rotate(&mut self, body: &[u8]) {

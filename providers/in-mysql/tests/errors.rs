@@ -105,6 +105,21 @@ fn changes_that_are_not_rows_end_the_run_and_do_not_get_lost() {
 }
 
 #[test]
+fn a_transaction_that_is_prepared_and_not_yet_decided_ends_the_run() {
+    let db = database("prepared");
+    let server = server();
+    server.sql(&db, "CREATE TABLE t (id int PRIMARY KEY)");
+    let config = config(&db, json!({}));
+    let states = read(&config, &BTreeMap::new()).states;
+    server.sql(&db, "XA START 'x'; INSERT INTO t VALUES (1); XA END 'x'; XA PREPARE 'x'");
+    let sent = read(&config, &states);
+    assert!(message(&sent).contains("XA PREPARE"), "{:?}", sent.error);
+    let kept = sent.states.get("").or(states.get("")).unwrap();
+    assert_eq!(kept["gtid"], states[""]["gtid"], "the next run must see it too");
+    server.sql(&db, "XA ROLLBACK 'x'");
+}
+
+#[test]
 fn a_server_that_was_killed_is_a_reason_to_try_again() {
     let mut server = Mariadb::start(&[]);
     server.create_database("d");

@@ -77,7 +77,8 @@ impl Worker {
     }
 }
 
-#[cfg(test)]
+// A server is started by programs of Unix.
+#[cfg(all(test, unix))]
 mod tests {
     use dstream_postgres::{Target, Wire};
 
