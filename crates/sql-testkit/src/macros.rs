@@ -52,6 +52,7 @@ macro_rules! writing {
                 generated_columns_are_left_out_and_identities_are_kept,
                 constraints_between_rows_and_tables_hold_in_the_order_of_the_changes,
                 a_schema_that_changes_in_the_middle_of_a_batch_widens_the_table,
+                columns_have_the_names_that_the_task_gives_them,
                 a_table_without_the_columns_of_its_mode_is_refused_not_written_by_half,
             ]
         );

@@ -42,7 +42,7 @@ pub(crate) fn check_names(dialect: &impl Dialect, table: &Table, title: &str) ->
         };
         if has > most {
             return Err(Error::permanent(format!(
-                "the name `{name}` has {has} {what}, and {title} takes {most}: set `table`, or give the column a shorter name in a transform"
+                "the name `{name}` has {has} {what}, and {title} takes {most}: set `table`, or give the column a shorter name with `columns`"
             )));
         }
     }

@@ -1,5 +1,7 @@
 //! A table that rows can be written to: made or widened, in the open transaction.
 
+use std::collections::HashMap;
+
 use dstream_sdk::row::Columns;
 use dstream_sdk::{Error, FieldType, Result, fail, tracing};
 
@@ -30,9 +32,13 @@ pub struct Target<T> {
 
 impl<T> Target<T> {
     /// The table with columns that a row has brought.
-    pub(crate) fn with(&self, names: &[String]) -> Table {
+    pub(crate) fn with(&self, names: &[String], settings: &TableSettings) -> Table {
         let mut table = self.data_table();
-        table.columns.extend(names.iter().map(|name| Column::new(name, None)));
+        table.columns.extend(names.iter().map(|name| {
+            let mut column = Column::new(name, None);
+            settings.rename_column(&mut column);
+            column
+        }));
         table
     }
 
@@ -82,6 +88,7 @@ pub(crate) async fn ensure<D: Database>(
     let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
     let mut wanted = wanted;
     wanted.columns.extend(extra_columns(settings));
+    check_distinct(sessions.dialect(), &wanted)?;
     let db: &mut D = sessions;
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
@@ -134,7 +141,13 @@ pub(crate) async fn ensure<D: Database>(
         return Err(needed(&wanted, lost));
     }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
-    wanted.columns.retain(|column| !is_ignored(column));
+    let (ignored_columns, columns) = wanted.columns.into_iter().partition(is_ignored);
+    wanted.columns = columns;
+    // As rows name them.
+    let others =
+        ignored.iter().filter(|name| !ignored_columns.iter().any(|c: &Column| c.name == **name));
+    let ignored =
+        others.cloned().chain(ignored_columns.iter().map(|c| c.source().to_owned())).collect();
     finish(db, settings, wanted, written, ignored, &there)
         .await
         .map(|target| Ensured::Ready(Box::new(target)))
@@ -167,15 +180,36 @@ async fn finish<D: Database>(
         let message = format!("a column of the key is not written to the table `{}`", table.name);
         Error::config("key", message)
     })?;
+    let sources = table.columns.iter().map(|column| column.source().to_owned());
+    let key_columns =
+        Columns::new(key_at.iter().map(|at| table.columns[*at].source().to_owned()).collect());
     Ok(Target {
         key_at,
         deleted_at: settings.is_soft().then(|| at(DELETED_AT)).flatten(),
         own,
-        columns: Columns::new(table.names().take(data).map(str::to_owned).collect()),
-        key_columns: Columns::new(table.key.clone()),
+        columns: Columns::new(sources.take(data).collect()),
+        key_columns,
         ignored,
         table,
     })
+}
+
+/// Where a database takes names that differ in case only for the same, or where `columns` gives two
+/// the same name.
+fn check_distinct(dialect: &impl Dialect, table: &Table) -> Result<()> {
+    let mut names = HashMap::new();
+    for column in &table.columns {
+        if let Some(other) = names.insert(dialect.fold_case(&column.name), column.source()) {
+            let message = format!(
+                "`{other}` and `{}` would both be the column `{}` of the table `{}`: give one of them another name with `columns`",
+                column.source(),
+                column.name,
+                table.name
+            );
+            return Err(Error::config("columns", message));
+        }
+    }
+    Ok(())
 }
 
 /// Says since when a row is gone that was deleted softly.

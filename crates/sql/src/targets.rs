@@ -97,7 +97,8 @@ impl<T> Targets<T> {
             let message = format!("the stream `{stream}` has no column `{lost}`");
             return Err(Error::config("key", message));
         }
-        let mut table = table;
+        let (mut table, known) = (table, schema.is_some());
+        settings.rename(stream, &mut table, known)?;
         if settings.mode == Mode::History {
             // A delete may have its key alone.
             table.columns.iter_mut().for_each(|column| column.nullable = true);
@@ -152,7 +153,7 @@ impl<T> Targets<T> {
         stream: &str,
         (at, names): (usize, &[String]),
     ) -> Result<usize> {
-        let wanted = self.list[at].with(names);
+        let wanted = self.list[at].with(names, settings);
         self.ensure(db, books, settings, stream, wanted).await
     }
 }
