@@ -139,10 +139,7 @@ fn a_table_that_changes_its_key_or_goes_before_it_is_read_is_noticed() {
 
     server.sql(&db, "ALTER TABLE a DROP PRIMARY KEY, ADD PRIMARY KEY (n)");
     let text = message(&read(&config, &first.states));
-    assert!(
-        text.contains("was changed while"),
-        "{text}"
-    );
+    assert!(text.contains("was changed while"), "{text}");
 }
 
 /// Keys whose order in the database is not that of the numbers or bytes that stand in the log.
