@@ -14,7 +14,7 @@ pub fn table_name(database: &str, table: &str) -> String {
 pub fn literal(text: &str) -> String {
     let mut quoted = Vec::with_capacity(text.len() + 2);
     push_literal(text, &mut quoted);
-    String::from_utf8(quoted).unwrap_or_default()
+    String::from_utf8_lossy(&quoted).into_owned()
 }
 
 /// The same, behind what is there:

@@ -11,7 +11,7 @@ pub fn columns(generated: &str, more: &str) -> String {
     format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, {generated}, LOWER(DATA_TYPE), \
          COLLATION_NAME{more} \
-         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {{1}} AND TABLE_NAME = {{2}} \
+         FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = {{1}} AND TABLE_NAME = {{2}} \
          ORDER BY ORDINAL_POSITION"
     )
 }

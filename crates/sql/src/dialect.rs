@@ -78,6 +78,11 @@ pub trait Dialect: Clone {
         Limits::NONE
     }
 
+    /// A text in a key, of so many bytes.
+    fn key_text(&self, bytes: usize) -> String {
+        format!("VARCHAR({})", bytes / self.limits().char_bytes)
+    }
+
     /// The source's own type, which this database has as well; `None`: it has not, or it is no type.
     fn native(&self, column: &Column, source: &str) -> Option<String> {
         let _ = column;
@@ -126,6 +131,11 @@ pub trait Dialect: Clone {
         format!("ALTER TABLE {table} ALTER COLUMN {column} {kind} COLLATE {collation} NOT NULL")
     }
 
+    /// Adds a column to a table that has rows.
+    fn add_column(&self, table: &str, definition: &str) -> String {
+        format!("ALTER TABLE {table} ADD COLUMN {definition}")
+    }
+
     /// Makes a unique index.
     fn add_unique(&self, table: &str, columns: &str) -> String {
         format!("ALTER TABLE {table} ADD UNIQUE ({columns})")
@@ -135,6 +145,11 @@ pub trait Dialect: Clone {
     /// database whose transactions do not shut out each other.
     fn for_update(&self) -> &'static str {
         " FOR UPDATE"
+    }
+
+    /// The same, behind the table's name, in a database that says it there.
+    fn lock_hint(&self) -> &'static str {
+        ""
     }
 
     /// What stands before and behind rows, `(…), (…)`, that are to be there afterwards: one whose

@@ -58,7 +58,7 @@ pub(crate) fn fit(dialect: &impl Dialect, table: &mut Table) {
     }
     let limits = dialect.limits();
     if let Some(bytes) = limits.key_bytes {
-        shorten_key(dialect, table, bytes, limits.char_bytes);
+        shorten_key(dialect, table, bytes);
     }
     if let Some(bytes) = limits.row_bytes {
         shorten_rows(dialect, table, bytes, limits.char_bytes);
@@ -66,7 +66,8 @@ pub(crate) fn fit(dialect: &impl Dialect, table: &mut Table) {
 }
 
 /// What the texts of a key may have, of what its other columns leave.
-fn shorten_key(dialect: &impl Dialect, table: &mut Table, limit: usize, char_bytes: usize) {
+fn shorten_key(dialect: &impl Dialect, table: &mut Table, limit: usize) {
+    let char_bytes = dialect.limits().char_bytes;
     let Table { columns, key, .. } = table;
     let (long, fixed): (Vec<_>, Vec<_>) = columns
         .iter_mut()
@@ -75,10 +76,10 @@ fn shorten_key(dialect: &impl Dialect, table: &mut Table, limit: usize, char_byt
     let fixed = fixed.iter().map(|column| bytes(&dialect.column_type(column), char_bytes));
     let share = limit.saturating_sub(fixed.sum()) / long.len().max(1);
     for column in long {
-        let is_blob = dialect.column_type(column).to_ascii_lowercase().contains("blob");
-        column.native = Some(match is_blob {
+        let kind = dialect.column_type(column).to_ascii_lowercase();
+        column.native = Some(match kind.contains("blob") || kind.contains("binary") {
             true => format!("VARBINARY({share})"),
-            false => format!("VARCHAR({})", share / char_bytes),
+            false => dialect.key_text(share),
         });
     }
 }
@@ -98,8 +99,9 @@ fn shorten_rows(dialect: &impl Dialect, table: &mut Table, limit: usize, char_by
 
 /// A text or a blob that an index takes only a part of.
 fn is_long(kind: &str) -> bool {
-    let base = split(kind).0.to_ascii_lowercase();
-    base.ends_with("text") || base.ends_with("blob")
+    let kind = kind.to_ascii_lowercase();
+    let (base, rest) = split(&kind);
+    base.ends_with("text") || base.ends_with("blob") || rest == "(max)"
 }
 
 /// What a column has of a row, about.
@@ -109,7 +111,7 @@ fn bytes(kind: &str, char_bytes: usize) -> usize {
     let digits = rest.trim_start_matches('(').split(')').next().unwrap_or_default();
     let length: usize = digits.parse().unwrap_or_default();
     match base {
-        "varchar" | "char" => length * char_bytes + 2,
+        "varchar" | "char" | "nvarchar" | "nchar" => length * char_bytes + 2,
         "varbinary" | "binary" => length + 2,
         "decimal" => 32,
         "uuid" | "inet6" => 16,

@@ -5,7 +5,7 @@
 //! - [`Database`]: what a database does itself. [`Dialect`]: how it writes what all of them have.
 //! - [`Config`]: its own settings beside the [`TableSettings`] that all of them have.
 //! - Envelopes are read into a [`Batch`] of [`Change`]s to one [`Target`]. A database that merges
-//!   sets of rows implements [`Sets`], and gets the batch [folded](write), so that each row is
+//!   sets of rows implements [`Sets`], and gets the batch [folded](write_sets), so that each row is
 //!   written once; one that takes rows as statements with literals implements [`rows::Rows`], and
 //!   has all of that.
 //! - Rows, checkpoint and dead letters go into one transaction, fenced by the run's epoch.
@@ -46,7 +46,7 @@ pub use database::{
 pub use dialect::Dialect;
 pub use fit::{Limits, NameLimit};
 pub use keep_alive::keep_alive;
-pub use merge::{Sets, write};
+pub use merge::{Sets, write_sets};
 pub use output::SqlOutput;
 pub use table::{Column, Table, TableName};
 pub use target::Target;

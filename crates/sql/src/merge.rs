@@ -52,7 +52,7 @@ pub trait Sets {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn write<T>(
+pub async fn write_sets<T>(
     sets: &mut impl Sets,
     target: &Target<T>,
     batch: &mut Batch<'_>,

@@ -82,7 +82,7 @@ pub async fn load<D: Rows>(
     let sql = Sql { dialect: db.dialect().clone(), target };
     let mut writing = Writing { db, sql };
     if mode == Mode::Upsert {
-        return merge::write(&mut writing, target, batch).await;
+        return merge::write_sets(&mut writing, target, batch).await;
     }
     let rows: Vec<_> = (0..batch.changes().len()).collect();
     let all: Vec<_> = (0..batch.width()).collect();

@@ -137,7 +137,7 @@ impl Table {
     pub fn add_column(&self, dialect: &impl Dialect, column: &Column) -> String {
         let column = Column { nullable: true, ..column.clone() };
         let definition = define(dialect, &column, false);
-        format!("ALTER TABLE {} ADD COLUMN {definition}", dialect.quote_table(&self.name))
+        dialect.add_column(&dialect.quote_table(&self.name), &definition)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::Settings;
 pub(crate) struct MySqlDialect {
     pub(crate) settings: Settings,
     pub(crate) server: Server,
+    /// Whether the server takes names of tables for the same that differ in case only.
     pub(crate) folds_case: bool,
 }
 

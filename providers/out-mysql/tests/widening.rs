@@ -68,26 +68,44 @@ fn what_was_refused_before_a_table_is_widened_is_refused_once() {
 }
 
 /// A schema that comes in the middle of an interval, for a table that has rows in it already: what
-/// came before is written again under the schema of its time.
+/// came before is written again under the schema of its time, whether that one's first row stood
+/// before the last commit or behind it.
 #[test]
 fn a_schema_in_the_middle_holds_for_what_comes_behind_it() {
-    let db = Db::new();
-    db.sql("CREATE TABLE s (id int PRIMARY KEY, pad longtext, kept int); INSERT INTO s VALUES (1, '', 7), (2, '', 7)");
-    let (mut host, _) = db.start(&json!({"mode": "upsert"}));
-    let schema = |names: &[&str]| {
-        let fields: Vec<Value> =
-            names.iter().map(|name| json!({"name": name, "type": "int32"})).collect();
-        json!({"@schema": {"stream": "s", "key": ["id"], "fields": fields}})
-    };
-    host.send_json(&schema(&["id"])).unwrap();
-    row(&mut host, "update", &json!({"id": 1}), &json!({}));
-    commit(&mut host, 1);
-    row(&mut host, "update", &json!({"id": 1}), &json!({}));
-    host.send_json(&schema(&["id", "kept", "new"])).unwrap();
-    row(&mut host, "update", &json!({"id": 2, "kept": 8, "new": 9}), &json!({}));
-    assert_eq!(commit(&mut host, 2)["@committed"]["written"], 2);
-    finish(host);
-    assert_eq!(db.sql("SELECT id, kept, new FROM s ORDER BY id"), "1|7|\n2|8|9");
+    let wider = (["id"].as_slice(), ["id", "kept", "new"].as_slice(), "1|7|\n2|8|9");
+    // What the second one has not stays as it is.
+    let other = (["id", "kept"].as_slice(), ["id", "new"].as_slice(), "1|8|\n2|7|9");
+    for ((first, second, expected), early) in
+        [(wider, true), (wider, false), (other, true), (other, false)]
+    {
+        let db = Db::new();
+        db.sql("CREATE TABLE s (id int PRIMARY KEY, pad longtext, kept int); INSERT INTO s VALUES (1, '', 7), (2, '', 7)");
+        let (mut host, _) = db.start(&json!({"mode": "upsert"}));
+        let schema = |names: &[&str]| {
+            let fields: Vec<Value> =
+                names.iter().map(|name| json!({"name": name, "type": "int32"})).collect();
+            json!({"@schema": {"stream": "s", "key": ["id"], "fields": fields}})
+        };
+        let data = |id: u32, names: &[&str]| {
+            let mut data = json!({"id": id});
+            for name in &names[1..] {
+                data[name] = json!(if *name == "kept" { 8 } else { 9 });
+            }
+            data
+        };
+        host.send_json(&schema(first)).unwrap();
+        if early {
+            row(&mut host, "update", &data(1, first), &json!({}));
+        }
+        commit(&mut host, 1);
+        row(&mut host, "update", &data(1, first), &json!({}));
+        host.send_json(&schema(second)).unwrap();
+        row(&mut host, "update", &data(2, second), &json!({}));
+        assert_eq!(commit(&mut host, 2)["@committed"]["written"], 2);
+        finish(host);
+        let rows = db.sql("SELECT id, kept, new FROM s ORDER BY id");
+        assert_eq!(rows, expected, "{first:?} {early}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod common;
 
 use common::Db;
 use dstream_sql_testkit::{
-    TestDatabase as _, Value, checkpoint, commit, finish, json, row, serde_json,
+    TestDatabase as _, Value, checkpoint, commit, finish, json, row, send, serde_json,
 };
 
 dstream_sql_testkit::writing!(Db);
@@ -95,4 +95,21 @@ fn streams_that_a_server_does_not_tell_apart_are_not_mixed() {
     let error = commit(&mut host, 2);
     assert!(error.to_string().contains("are one table here"), "{error}");
     assert_eq!(server.sql("shop", "SHOW TABLES; SELECT count(*) FROM orders"), "orders\n1");
+}
+
+/// The catalog may give the columns of the one for those of the other.
+#[test]
+fn tables_whose_names_differ_in_case_are_two_where_the_server_tells_them_apart() {
+    let db = Db::new();
+    if db.sql("SELECT @@lower_case_table_names") != "0" {
+        return;
+    }
+    db.sql("CREATE TABLE Orders (id int PRIMARY KEY, x int)");
+    let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
+    send(&mut host, "orders", "insert", &json!({"id": 1, "y": 2}), &json!({}));
+    send(&mut host, "Orders", "insert", &json!({"id": 3, "x": 4}), &json!({}));
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 2);
+    finish(host);
+    assert_eq!(db.sql("SELECT id, y FROM orders"), "1|2");
+    assert_eq!(db.sql("SELECT id, x FROM Orders"), "3|4");
 }

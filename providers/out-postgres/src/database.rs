@@ -142,8 +142,12 @@ impl Database for Postgres {
         let Self { session, dialect, .. } = self;
         let rows = batch.changes().len();
         if mode == Mode::Upsert {
-            return dstream_sql::write(&mut Merging { session, target, dialect }, target, batch)
-                .await;
+            return dstream_sql::write_sets(
+                &mut Merging { session, target, dialect },
+                target,
+                batch,
+            )
+            .await;
         }
         if batch.width() == 0 {
             return Ok(append::empty_rows(session, &target.own.empty, rows).await?);

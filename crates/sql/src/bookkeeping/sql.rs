@@ -54,7 +54,7 @@ impl Sql {
                 "SELECT epoch, mark_epoch, mark_id FROM {{checkpoints}} WHERE {row}"
             )),
             read_epoch: fill(&format!(
-                "SELECT epoch, state FROM {{checkpoints}} WHERE {row}{{lock}}"
+                "SELECT epoch, state FROM {{checkpoints}}{{hint}} WHERE {row}{{lock}}"
             )),
             peek_epoch: fill(&format!("SELECT epoch, state FROM {{checkpoints}} WHERE {row}")),
             states: fill(&format!(
@@ -108,6 +108,7 @@ pub(super) fn fill(dialect: &impl Dialect, tables: &Bookkeeping, sql: &str) -> S
         .replace("{checkpoints}", &dialect.quote_table(&tables.checkpoints))
         .replace("{rejected}", &dialect.quote_table(&tables.rejected))
         .replace("{tables}", &dialect.quote_table(&tables.tables))
+        .replace("{hint}", dialect.lock_hint())
         .replace("{lock}", dialect.for_update())
         .replace("{now}", dialect.now());
     for index in 1..=6 {

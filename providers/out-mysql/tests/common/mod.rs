@@ -60,7 +60,7 @@ impl TestDatabase for Db {
     const QUOTE: char = '`';
     const GENERATED: &'static str = "CREATE TABLE s (id int AUTO_INCREMENT PRIMARY KEY, a text, n int AS (a + 2) STORED, v int AS (a) VIRTUAL)";
     const NOT_UNIQUE: (&'static str, &'static str) = (
-        "CREATE TABLE s (id int, a varchar(100), INDEX (id), UNIQUE (a(3)))",
+        "CREATE TABLE s (id varchar(100), a text, INDEX (id), UNIQUE (id(3)))",
         "`s` ADD UNIQUE (`id`)",
     );
 
