@@ -388,8 +388,8 @@ fn is_alive(pid: &str) -> bool {
 async fn a_second_run_is_told_who_holds_the_state_also_while_a_process_of_the_first_lives() {
     let first = Project::new();
     // A process that leaves its group keeps what it inherited.
-    let strays =
-        "setsid sh -c 'until [ -e enough ]; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &";
+    let strays = "setsid sh -c 'touch left; until [ -e enough ]; do sleep 0.05; done' >/dev/null 2>&1 </dev/null & \
+        until [ -e left ]; do sleep 0.02; done;";
     let stray = format!("[ -e enough ] || {{ {strays} }}; {}", counting(3, 1));
     let project = first.input(Protocol::V2, &stray).output(Protocol::V2, COLLECT);
     assert!(matches!(project.run().await.outcome, Outcome::Completed));
