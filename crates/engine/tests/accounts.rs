@@ -1,5 +1,7 @@
 //! What is counted, saved and forgiven: accounts that must not pass, and failures that must.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;

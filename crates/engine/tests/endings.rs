@@ -1,6 +1,8 @@
 //! Ends that go wrong: strays, closed pipes, stops and failures that cross. Nothing hangs, nothing
 //! survives, and no end is called a good one that is none.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
