@@ -78,7 +78,8 @@ impl Worker {
 }
 
 // A server is started by programs of Unix.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use dstream_postgres::{Target, Wire};
 
