@@ -220,9 +220,9 @@ mod tests {
         assert!(made("10.6.1", FieldType::Uuid, "uuid").starts_with("CHAR(36)"));
     }
 
-    fn written(data_type: &str, kind: Option<FieldType>, json: &str) -> Result<String, String> {
+    fn written(data_type: &str, json: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        let done = Literal::of(data_type, kind).write(
+        let done = Literal::of(data_type, None).write(
             &dialect(true, "10.11.6"),
             Some(Cell::new(json)),
             &mut out,
@@ -230,45 +230,16 @@ mod tests {
         done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| error.to_string())
     }
 
+    /// What is the same in every dialect, the library tests.
     #[test]
-    fn a_value_is_written_as_its_column_reads_it() {
-        use FieldType::{Bool, Bytes, Json, Timestamptz};
-        for (data_type, kind, json, literal) in [
-            ("int", None, "-7", "-7"),
-            ("bigint", None, "\"18446744073709551615\"", "18446744073709551615"),
-            ("tinyint", Some(Bool), "true", "1"),
-            ("year", None, "0", "0"),
-            ("decimal", None, "\"-12.50\"", "-12.50"),
-            ("double", None, "0.1", "0.1e0"),
-            ("double", None, "1e-300", "1e-300"),
-            ("text", None, "\"it's\"", "'it''s'"),
-            ("text", None, r#""a\\b\u0000\n""#, "'a\\\\b\\0\n'"),
-            ("text", None, "1.50", "'1.50'"),
-            ("text", None, r#"{"a":"\\"}"#, r#"'{"a":"\\\\"}'"#),
-            ("longtext", Some(Json), "\"text\"", "'\"text\"'"),
-            ("blob", Some(Bytes), "\"AP8=\"", "x'00FF'"),
-            ("blob", Some(Bytes), "\"\"", "x''"),
-            (
-                "datetime",
-                Some(Timestamptz),
-                "\"2026-03-01T12:30:00.5Z\"",
-                "'2026-03-01T12:30:00.5'",
-            ),
-            (
-                "datetime",
-                Some(Timestamptz),
-                "\"2026-03-01T14:30:00+02:00\"",
-                "'2026-03-01T12:30:00'",
-            ),
-            ("datetime", None, "\"0000-00-00T00:00:00\"", "'0000-00-00T00:00:00'"),
-            ("point", None, "\"0101000020E610000009\"", "x'E6100000010100000009'"),
-            ("int", None, "null", "NULL"),
+    fn texts_and_points_are_written_as_this_server_reads_them() {
+        for (data_type, json, literal) in [
+            ("text", "\"it's\"", "'it''s'"),
+            ("text", r#""a\\b\u0000\n""#, "'a\\\\b\\0\n'"),
+            ("text", r#"{"a":"\\"}"#, r#"'{"a":"\\\\"}'"#),
+            ("point", "\"0101000020E610000009\"", "x'E6100000010100000009'"),
         ] {
-            assert_eq!(
-                written(data_type, kind, json).as_deref(),
-                Ok(literal),
-                "{data_type} {json}"
-            );
+            assert_eq!(written(data_type, json).as_deref(), Ok(literal), "{data_type} {json}");
         }
     }
 }
