@@ -39,7 +39,7 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 test: ## Run every test; those of databases install and start servers of their own
 	@.ci/deps test
 	cargo build --workspace --bins
-	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace
+	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace --no-fail-fast
 
 test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes
 	@.ci/deps test

@@ -184,6 +184,8 @@ fn variables() {
     assert_eq!(lines(&project, "out/report-production.jsonl").len(), 5);
 }
 
+// Servers are started by programs of Unix.
+#[cfg(unix)]
 #[test]
 fn csv_to_postgres() {
     let server = dstream_servers::Postgres::start(&[]);
@@ -199,6 +201,8 @@ fn csv_to_postgres() {
     assert_eq!(server.psql("postgres", "SELECT to_regclass('orders') IS NULL"), "t");
 }
 
+// Servers are started by programs of Unix.
+#[cfg(unix)]
 #[test]
 fn csv_to_mysql() {
     let server = dstream_servers::Mariadb::start(&[]);

@@ -17,6 +17,7 @@
 //! - [`TablePattern`]: `public.*`, `sales."Order Items"`.
 //! - [`Announced`]: which schema each stream was announced with.
 //! - [`Lag`]: how far behind the source, for `@progress`.
+//! - [`Until`]: the setting that says when a run ends.
 
 mod announced;
 mod handoff;
@@ -25,14 +26,16 @@ mod lag;
 mod lane;
 mod patterns;
 mod table;
+mod until;
 
 pub use announced::Announced;
 pub use handoff::{Change, Era, Verdict};
 pub use key::{Key, KeyPart};
 pub use lag::Lag;
 pub use lane::{Lane, Segment};
-pub use patterns::{BadPattern, TablePattern, stream_name};
+pub use patterns::{BadPattern, TablePattern, stream_name, table_patterns};
 pub use table::TableState;
+pub use until::Until;
 
 /// A place in the log of a database. The end of one transaction is before the next one's commit.
 pub trait Position: Clone + Ord + std::fmt::Debug {}

@@ -107,6 +107,18 @@ impl TablePattern {
     }
 }
 
+/// Reads a list of a config.
+///
+/// # Errors
+/// For one that is no pattern, with its place: `tables[1]`.
+pub fn table_patterns(path: &str, texts: &[String]) -> dstream_sdk::Result<Vec<TablePattern>> {
+    let read = |(at, text): (usize, &String)| {
+        let pattern = text.parse::<TablePattern>();
+        pattern.map_err(|e| dstream_sdk::Error::config(format!("{path}[{at}]"), e.to_string()))
+    };
+    texts.iter().enumerate().map(read).collect()
+}
+
 impl fmt::Display for TablePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -1,5 +1,6 @@
 //! How far a table's snapshot has come: what its partition's checkpoint holds.
 
+use dstream_sdk::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::{Key, Lane, Position};
@@ -70,6 +71,24 @@ impl<P: Position> TableState<P> {
         passed
     }
 
+    /// Refuses to go on with ranges of another key than the table has now.
+    ///
+    /// # Errors
+    /// Where it is another, with the way out.
+    pub fn require_key(&self, stream: &str, key: &[String]) -> Result<(), Error> {
+        if self.key == key { Ok(()) } else { Err(self.other_key(stream, key)) }
+    }
+
+    /// The key of the table is another than that of its ranges.
+    pub fn other_key(&self, stream: &str, key: &[String]) -> Error {
+        Error::permanent(format!(
+            "the key of {stream} was changed while the table was read: it was ({}) and is ({}); forget the \
+             task's checkpoint (`dstream state rm`) to read the tables again",
+            self.key.join(", "),
+            key.join(", ")
+        ))
+    }
+
     /// The latest point at which a part was read.
     pub fn last_point(&self) -> Option<&P> {
         self.lanes.iter().filter_map(|lane| lane.read.last().map(|s| &s.at)).max()
@@ -121,6 +140,14 @@ mod tests {
         assert_eq!(table.read_at(&Key::int(11)), None);
         assert!(table.lanes[0].is_read() && !table.is_read());
         assert_eq!(table.lanes[1].after(), Some(&Key::int(10)));
+    }
+
+    #[test]
+    fn ranges_of_another_key_are_refused_with_both_keys() {
+        assert!(table().require_key("s.t", &["id".into()]).is_ok());
+        let error = table().require_key("s.t", &["id".into(), "n".into()]).unwrap_err();
+        assert!(error.to_string().contains("the key of s.t"), "{error}");
+        assert!(error.to_string().contains("it was (id) and is (id, n)"), "{error}");
     }
 
     #[test]

@@ -1,14 +1,12 @@
-//! Durations and sizes as a person writes them: `5s`, `1m30s`, `16MiB`.
+//! Durations as a person writes them: `5s`, `1m30s`.
 
 use std::time::Duration;
 
-/// A text is no duration or size.
+/// A text is no duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadQuantity {
+pub(crate) enum BadDuration {
     #[error("not a duration, such as `500ms`, `5s`, `1m30s` or `2h`")]
-    Duration,
-    #[error("not a size, such as `65536`, `64KiB` or `16MiB`")]
-    Size,
+    NoDuration,
     #[error("too large")]
     TooLarge,
 }
@@ -27,23 +25,25 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads numbers with units, one after the other: `1h30m`, `1.5s`. `0` needs no unit.
-pub(crate) fn parse(text: &str) -> Result<Duration, BadQuantity> {
+pub(crate) fn parse(text: &str) -> Result<Duration, BadDuration> {
     let mut rest = text.trim();
     if rest == "0" {
         return Ok(Duration::ZERO);
     }
     if rest.is_empty() {
-        return Err(BadQuantity::Duration);
+        return Err(BadDuration::NoDuration);
     }
     let mut total: u64 = 0;
     while !rest.is_empty() {
         let digits =
-            rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(BadQuantity::Duration)?;
+            rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(BadDuration::NoDuration)?;
         let (number, after) = rest.split_at(digits);
-        let (unit, nanos) =
-            UNITS.iter().find(|(unit, _)| after.starts_with(unit)).ok_or(BadQuantity::Duration)?;
-        let part = scale(number, *nanos).ok_or(BadQuantity::Duration)?;
-        total = part.and_then(|p| total.checked_add(p)).ok_or(BadQuantity::TooLarge)?;
+        let (unit, nanos) = UNITS
+            .iter()
+            .find(|(unit, _)| after.starts_with(unit))
+            .ok_or(BadDuration::NoDuration)?;
+        let part = scale(number, *nanos).ok_or(BadDuration::NoDuration)?;
+        total = part.and_then(|p| total.checked_add(p)).ok_or(BadDuration::TooLarge)?;
         rest = &after[unit.len()..];
     }
     Ok(Duration::from_nanos(total))
@@ -62,28 +62,6 @@ fn scale(number: &str, unit: u64) -> Option<Option<u64>> {
     let whole = if whole.is_empty() { Some(0) } else { whole.parse::<u64>().ok() };
     let whole = whole.and_then(|w| w.checked_mul(unit));
     Some(whole.and_then(|w| w.checked_add(u64::try_from(part).ok()?)))
-}
-
-const SIZES: [(&str, u64); 8] = [
-    ("", 1),
-    ("B", 1),
-    ("KB", 1000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
-
-/// Reads a number of bytes.
-pub(crate) fn parse_size(text: &str) -> Result<u64, BadQuantity> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let scale = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()));
-    let (_, scale) = scale.filter(|_| !number.is_empty()).ok_or(BadQuantity::Size)?;
-    let number: u64 = number.parse().map_err(|_| BadQuantity::TooLarge)?;
-    number.checked_mul(*scale).ok_or(BadQuantity::TooLarge)
 }
 
 #[cfg(test)]
@@ -109,18 +87,8 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused() {
         for text in ["", "5", "s", "5 s", "5x", "-5s", "1.2.3s", ".s", "5s5"] {
-            assert_eq!(parse(text), Err(BadQuantity::Duration), "{text}");
+            assert_eq!(parse(text), Err(BadDuration::NoDuration), "{text}");
         }
-        assert_eq!(parse("99999999999999h"), Err(BadQuantity::TooLarge));
-    }
-
-    #[test]
-    fn sizes_are_read_with_and_without_a_unit() {
-        assert_eq!(parse_size("16MiB"), Ok(16 << 20));
-        assert_eq!(parse_size("64 kb"), Ok(64_000));
-        assert_eq!(parse_size("1024"), Ok(1024));
-        assert_eq!(parse_size("1x"), Err(BadQuantity::Size));
-        assert_eq!(parse_size("MiB"), Err(BadQuantity::Size));
-        assert_eq!(parse_size("99999999999GiB"), Err(BadQuantity::TooLarge));
+        assert_eq!(parse("99999999999999h"), Err(BadDuration::TooLarge));
     }
 }

@@ -129,6 +129,23 @@ mod tests {
         assert!(matches("1.0", "1.0.0"));
         assert!(!matches("1.0", "1.0.1"));
         assert!(matches("v1.2.3", "1.2.3"));
+        assert!(matches("~> 1", "1.9.0") && !matches("~> 1", "2.0.0"));
+        assert!(!matches("~> 1.2.3", "1.2.2"));
+    }
+
+    #[test]
+    fn a_bound_is_part_of_a_condition_or_not_as_its_operator_says() {
+        for (operator, [below, at, above]) in [
+            (">", [false, false, true]),
+            (">=", [false, true, true]),
+            ("<", [true, false, false]),
+            ("<=", [true, true, false]),
+            ("=", [false, true, false]),
+            ("!=", [true, false, true]),
+        ] {
+            let of = |version| matches(&format!("{operator} 1.3.0"), version);
+            assert_eq!([of("1.2.9"), of("1.3.0"), of("1.3.1")], [below, at, above], "{operator}");
+        }
     }
 
     #[test]
@@ -139,8 +156,15 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused_with_its_text() {
-        for bad in ["", ">=", "latest", ">= 1.x", "=> 1.0"] {
-            assert!(Constraint::parse(bad).is_err(), "{bad}");
+        for (text, bad) in [
+            ("", ""),
+            (">=", ">="),
+            ("latest", "latest"),
+            (">= 1.x", ">= 1.x"),
+            ("=> 1.0", "=> 1.0"),
+            (">= 1.0, < two", "< two"),
+        ] {
+            assert_eq!(Constraint::parse(text), Err(BadConstraint(bad.into())), "{text}");
         }
     }
 }

@@ -1,87 +1,20 @@
-//! What the tasks of one attempt share: the ledger and the state, the counts, the way to be heard.
+//! What the tasks of one attempt share: the ledger and the state, the accounts, the way to be heard.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
-use dstream_protocol::{Committed, PartitionStates, Progress, ProviderError, Rejected, Role};
+use dstream_protocol::{Committed, PartitionStates, Progress, ProviderError, Role};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::dead_letter::{self, Closed, DeadLetter, DeadLetters, Taken};
-use crate::event::{Event, EventKind, EventSink, Totals, VERSION};
+use crate::account::Account;
+use crate::dead_letter;
+use crate::event::{EventKind, Totals};
 use crate::failure::{Failure, FailureKind};
-use crate::ledger::{Account, Ledger};
+use crate::ledger::Ledger;
 use crate::mask::Mask;
+use crate::rejections::Graveyard;
+use crate::report::{Counters, Reporter, millis};
 use crate::state::TaskState;
-
-/// Says what happens.
-#[derive(Clone)]
-pub(crate) struct Reporter {
-    pub(crate) run: String,
-    pub(crate) task: String,
-    pub(crate) sink: Arc<dyn EventSink>,
-}
-
-impl Reporter {
-    pub(crate) fn emit(&self, kind: EventKind) {
-        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-        let (run, task) = (self.run.clone(), self.task.clone());
-        self.sink.emit(&Event { v: VERSION, at, run, task, kind });
-    }
-
-    pub(crate) fn warn(&self, provider: Option<&str>, message: impl Into<String>) {
-        let provider = provider.map(str::to_owned);
-        self.emit(EventKind::Warning { provider, message: message.into() });
-    }
-}
-
-/// Counts over all attempts of one run.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    pub(crate) read: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) written: AtomicU64,
-    pub(crate) filtered: AtomicU64,
-    pub(crate) rejected: AtomicU64,
-    pub(crate) dropped: AtomicU64,
-    pub(crate) saved: AtomicU64,
-    begin: Instant,
-}
-
-impl Counters {
-    pub(crate) fn new() -> Self {
-        let zero = || AtomicU64::new(0);
-        Self {
-            read: zero(),
-            bytes: zero(),
-            written: zero(),
-            filtered: zero(),
-            rejected: zero(),
-            dropped: zero(),
-            saved: zero(),
-            begin: Instant::now(),
-        }
-    }
-
-    pub(crate) fn totals(&self) -> Totals {
-        Totals {
-            read: self.read.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
-            written: self.written.load(Relaxed),
-            filtered: self.filtered.load(Relaxed),
-            rejected: self.rejected.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
-            saved: self.saved.load(Relaxed),
-            uncommitted: 0,
-            checkpoint_age_ms: 0,
-            elapsed_ms: millis(self.begin),
-        }
-    }
-}
-
-pub(crate) fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
 
 /// A provider of an attempt, by its place in the list of all.
 pub(crate) type Index = usize;
@@ -105,12 +38,6 @@ pub(crate) enum Signal {
 pub(crate) struct Book {
     pub(crate) ledger: Ledger,
     pub(crate) state: TaskState,
-}
-
-/// Where dead letters go, and how many may.
-pub(crate) struct Graveyard {
-    pub(crate) store: Arc<dyn DeadLetters>,
-    pub(crate) limit: u64,
 }
 
 /// A provider as the others know it.
@@ -225,78 +152,6 @@ impl Hub {
             ledger.commit(cursor, id, state);
         }
         self.dirty.notify_one();
-        Ok(())
-    }
-
-    /// How many letters of a provider there are, where there are more than when this was asked last.
-    fn new_letters(&self, seat: Index) -> Option<u64> {
-        let mut account = self.account(seat);
-        let letters = account.letters;
-        (std::mem::replace(&mut account.noted, letters) < letters).then_some(letters)
-    }
-
-    /// What an input or transform has rejected so far stands before checkpoint `id`.
-    pub(crate) fn close_letters(&self, seat: Index, id: u64) -> Result<(), Failure> {
-        let Some(letters) = self.new_letters(seat) else { return Ok(()) };
-        let who = &self.seats[seat];
-        let provider = dead_letter::key(who.role, &who.name);
-        self.book().ledger.note_letters(provider.clone(), id, letters);
-        let Some(graveyard) = self.graveyard.as_ref().filter(|_| self.keeper) else {
-            return Ok(());
-        };
-        // The destination may have this checkpoint durable before the next save.
-        let note = Closed { run: self.run.clone(), provider, checkpoint: id, letters };
-        let noted = graveyard.store.close(&note).and_then(|()| graveyard.store.sync());
-        noted.map_err(|e| {
-            who.failure(FailureKind::State, format!("a dead letter cannot be kept: {e}"))
-        })
-    }
-
-    /// A provider says that an envelope can never be written.
-    pub(crate) fn reject(&self, seat: Index, mut rejected: Rejected) -> Result<(), Failure> {
-        let who = &self.seats[seat];
-        let resent = dead_letter::is_resent(who.epoch, rejected.commit);
-        if resent && !who.resends {
-            return Ok(());
-        }
-        let n = {
-            let mut account = self.account(seat);
-            account.rejected += u64::from(!resent);
-            account.letters += u64::from(!resent);
-            if resent { 0 } else { account.letters }
-        };
-        rejected.error = self.mask.error(rejected.error);
-        let reason = rejected.error.message.clone();
-        let Some(graveyard) = &self.graveyard else {
-            let message = format!("it rejected an envelope: {reason}");
-            return Err(who
-                .failure(FailureKind::Rejected, message)
-                .help("to keep rejected envelopes and go on, add `dead_letter {}` to the task"));
-        };
-        let taken = Taken {
-            role: who.role,
-            provider: &who.name,
-            run: &self.run,
-            n,
-            own_id: who.epoch.is_some(),
-        };
-        let letter = DeadLetter::new(&taken, rejected);
-        graveyard.store.append(&letter).map_err(|e| {
-            let message = format!("a dead letter cannot be kept: {e}");
-            who.failure(FailureKind::State, message)
-        })?;
-        let provider = who.name.clone();
-        self.report.emit(EventKind::Rejected { provider, id: letter.id, error: letter.error });
-        let count = self.counters.rejected.fetch_add(1, Relaxed) + 1;
-        if count > graveyard.limit {
-            let message = format!(
-                "more than {} envelopes were rejected (`dead_letter.max_rejected`), the last one because: {reason}",
-                graveyard.limit
-            );
-            return Err(who.failure(FailureKind::Rejected, message).help(
-                "look at them with `dstream dlq list`; if they are expected, raise max_rejected",
-            ));
-        }
         Ok(())
     }
 

@@ -11,9 +11,10 @@
 //! - [`state`], [`dead_letter`]: what is kept on disk, crash-safe
 //! - [`lifecycle`], [`describe`]: everything but `run`
 //! - `attempt`: one life of all processes of a task: start, relay, drain, end
-//! - `relay`, `ledger`, `saver`: lines from pipe to pipe; which checkpoint is where; saved, then
-//!   acknowledged
-//! - `process`, `lines`, `startup`: child processes, their pipes, their first line
+//! - `relay`, `account`, `rejections`: lines from pipe to pipe; whether they add up; those that are refused
+//! - `ledger`, `saver`: which checkpoint is where; saved, then acknowledged
+//! - `process`, `lines`, `startup`, `handshake`: child processes, their pipes, their first line
+//! - `hub`, `report`: what all of these share; what they tell
 
 pub mod cancel;
 pub mod dead_letter;
@@ -27,12 +28,16 @@ pub mod route;
 pub mod run;
 pub mod state;
 
+mod account;
 mod attempt;
+mod handshake;
 mod hub;
 mod ledger;
 mod lines;
 mod process;
+mod rejections;
 mod relay;
+mod report;
 mod resume;
 mod saver;
 mod startup;

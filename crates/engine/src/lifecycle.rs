@@ -15,12 +15,12 @@ use tokio::time::timeout;
 
 use crate::event::EventSink;
 use crate::failure::{Failure, FailureKind};
-use crate::hub::Reporter;
 use crate::lines::LineReader;
 use crate::mask::Mask;
 use crate::process::{
     Pipes, Spawner, StartProcess, Stdout, Tail, UntilGone, describe_status, drain, environment,
 };
+use crate::report::Reporter;
 use crate::route::Member;
 
 /// What a lifecycle call needs.

@@ -14,9 +14,9 @@ use crate::dead_letter::DeadLetters;
 use crate::event::{EventKind, EventSink, Totals};
 use crate::failure::{Failure, FailureKind};
 use crate::guarantee;
-use crate::hub::{Counters, Reporter};
 use crate::mask::Mask;
 use crate::process::Spawner;
+use crate::report::{Counters, Reporter};
 use crate::route::{Protocol, Route};
 use crate::saver;
 use crate::state::{StateError, StateHandle, StateStore, Sums, TaskState};
@@ -239,8 +239,29 @@ impl Runner {
 fn backoff(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
     ExponentialBuilder::default()
         .with_jitter()
+        // Without one, all tasks that lost the same server would come back at the same moments.
+        .with_jitter_seed(uuid::Uuid::new_v4().as_u64_pair().0)
         .with_min_delay(retry.initial_backoff)
         .with_max_delay(retry.max_backoff)
         .with_max_times(retry.max_attempts.saturating_sub(1) as usize)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_from_the_first_to_the_longest_and_no_two_tasks_wait_alike() {
+        let ms = Duration::from_millis;
+        let retry = Retry { max_attempts: 6, initial_backoff: ms(100), max_backoff: ms(1000) };
+        let waits: Vec<Duration> = backoff(&retry).collect();
+        let least = [100, 200, 400, 800, 1000].map(ms);
+        assert_eq!(waits.len(), least.len(), "one between every two attempts");
+        for (wait, least) in waits.iter().zip(least) {
+            assert!(*wait >= least && *wait <= 2 * least, "{waits:?}");
+        }
+        assert_ne!(waits, backoff(&retry).collect::<Vec<_>>());
+        assert_eq!(backoff(&Retry { max_attempts: 1, ..retry }).count(), 0);
+    }
 }

@@ -1,5 +1,7 @@
 //! What is counted, saved and forgiven: accounts that must not pass, and failures that must.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
@@ -25,15 +27,38 @@ async fn rejections_that_a_destination_sends_again_count_in_no_account() {
     assert_eq!(kept.iter().map(|l| l.id.as_str()).collect::<Vec<_>>(), ["x1"]);
 
     // Later than that, every rejection belongs to an interval.
-    let careless = COLLECT.replace(
-        "id=${line#",
-        r#"[ -n "$id" ] && echo '{"@rejected":{"error":{"message":"no"}}}'; id=${line#"#,
+    for ready in [r#""protocol":2"#, r#""protocol":2,"epoch":5"#] {
+        let careless = COLLECT.replace(r#""protocol":2"#, ready).replace(
+            "id=${line#",
+            r#"[ -n "$id" ] && echo '{"@rejected":{"error":{"message":"no"}}}'; id=${line#"#,
+        );
+        let project = Project::new()
+            .dead_letters(5)
+            .input(Protocol::V2, &counting(4, 2))
+            .output(Protocol::V2, &careless);
+        assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting, "{ready}");
+    }
+}
+
+/// Several outputs that store rejections: none of them says where to resume, so the source is read
+/// again from before what they stored, and its rejections come again by themselves.
+#[tokio::test]
+async fn what_a_destination_sends_again_is_no_letter_where_the_source_is_read_again() {
+    let resends = COLLECT.replace(
+        r#"echo '{"status":"ready","protocol":2}'"#,
+        r#"echo '{"status":"ready","protocol":2,"epoch":5}'; echo '{"@rejected":{"id":"x1","commit":{"epoch":4,"id":1},"error":{"kind":"permanent","message":"of the run before"},"envelope":{"data":0}}}'"#,
     );
-    let project = Project::new()
-        .dead_letters(5)
-        .input(Protocol::V2, &counting(4, 2))
-        .output(Protocol::V2, &careless);
-    assert_eq!(failure(&project.run().await).kind, FailureKind::Accounting);
+    for (outputs, letters) in [(1, 1), (2, 0)] {
+        let mut project = Project::new().dead_letters(5).input(Protocol::V2, &counting(4, 2));
+        project = project.named_output("stores", Protocol::V2, true, &resends);
+        if outputs == 2 {
+            project = project.named_output("other", Protocol::V2, true, COLLECT);
+        }
+        let report = project.run().await;
+        assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+        let kept = LocalDeadLetters::new(&project.state, "t").list().unwrap();
+        assert_eq!(kept.len(), letters, "{kept:?}");
+    }
 }
 
 #[tokio::test]
@@ -89,6 +114,31 @@ async fn a_destination_gets_the_states_of_checkpoints_that_a_transform_withheld(
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     let expected = r#"{"@checkpoint":{"id":3,"state":{"p1":1,"p2":2,"p3":3}}}"#;
     assert_eq!(project.lines("seen"), [expected]);
+}
+
+/// One line cannot hold the states of two inputs, and a destination hears of a checkpoint only by it.
+#[tokio::test]
+async fn a_transform_keeps_no_checkpoint_of_another_input_back_from_a_destination_that_keeps_them()
+{
+    let withholds = format!(
+        r#"{READY}; in=0; while read -r line; do case "$line" in '{{"@checkpoint":'*'"from":"a"'*) ;; '{{"@checkpoint":'*) echo "${{line%\}}\}}}},\"account\":{{\"in\":$in,\"out\":$in}}}}}}"; in=0;; '{{"@'*) echo "$line";; *) in=$((in + 1)); echo "$line";; esac; done"#
+    );
+    let keeper = COLLECT.replace(r#""protocol":2}"#, r#""protocol":2,"epoch":5}"#);
+    for (output, allowed) in [(COLLECT.to_owned(), true), (keeper, false)] {
+        let project = Project::new()
+            .named_input("a", Protocol::V2, &counting(1, 1))
+            .named_input("b", Protocol::V2, &counting(1, 1).replace("id=0", "id=0; sleep 0.5"))
+            .transform("withholds", &withholds)
+            .output(Protocol::V2, &output);
+        let report = project.run().await;
+        if allowed {
+            assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+            continue;
+        }
+        let failure = failure(&report);
+        assert_eq!(failure.kind, FailureKind::Protocol);
+        assert!(failure.message.contains("withheld the checkpoint of one input"), "{failure}");
+    }
 }
 
 #[tokio::test]

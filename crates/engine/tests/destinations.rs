@@ -5,6 +5,9 @@
 
 mod support;
 
+use std::time::Duration;
+
+use dstream_engine::state::StateStore;
 use dstream_engine::{EventKind, FailureKind, Outcome, Protocol};
 use dstream_task::Guarantee;
 use support::{COLLECT, Project, READY, counting, failure};
@@ -37,12 +40,90 @@ async fn the_input_resumes_from_what_the_destination_holds_and_not_from_the_stat
 }
 
 #[tokio::test]
+async fn a_destination_that_keeps_rejections_hears_up_to_where_it_may_forget_them() {
+    let slowly = counting(3, 1).replace("id=$((id + 1));", "id=$((id + 1)); sleep 0.3;");
+    for (project, hears) in [(Project::new().dead_letters(5), true), (Project::new(), false)] {
+        let project = project.input(Protocol::V2, &slowly).output(Protocol::V2, &keeper(""));
+        let report = project.run().await;
+        assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+        let heard = project.lines("control");
+        let told = heard.iter().any(|line| line.starts_with(r#"{"@committed":{"id":"#));
+        assert_eq!(told, hears, "{heard:?}");
+    }
+    // One that keeps none is not told: it would not know what to do with it.
+    let project =
+        Project::new().dead_letters(5).input(Protocol::V2, &slowly).output(Protocol::V2, COLLECT);
+    project.run().await;
+    assert!(!project.read("control").contains("@committed"), "{}", project.read("control"));
+}
+
+/// Else it would take back, at every start, what has been committed since.
+#[tokio::test]
+async fn a_checkpoint_set_by_hand_replaces_the_destinations_once() {
+    let project =
+        Project::new().input(Protocol::V2, &counting(4, 2)).output(Protocol::V2, &keeper(""));
+    project.run().await;
+    let handle = project.state.open("t", Duration::ZERO).unwrap();
+    let mut state = handle.load().unwrap().unwrap();
+    let input = state.inputs.get_mut("input").unwrap();
+    input.by_hand = true;
+    handle.save(&state).unwrap();
+    drop(handle);
+    let taken = keeper(r#","previous":{"epoch":5,"id":2},"checkpoint":{"input":{"":4}}"#)
+        .replace("read -r command;", "read -r command; echo \"$command\" >> commands;");
+    let set = r#""adopt":{"input":{"":4}}"#;
+    // The first dies before anything has flowed: the destination has heard of it all the same.
+    let mut project = project.replace_output(Protocol::V2, &taken);
+    for script in ["exit 3".to_owned(), counting(4, 2)] {
+        project = project.replace_input(Protocol::V2, &script);
+        project.run().await;
+        assert!(!project.saved().inputs["input"].by_hand);
+    }
+    let commands = project.lines("commands");
+    assert_eq!(commands.iter().map(|line| line.contains(set)).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
+async fn with_several_inputs_a_schema_says_whose_it_is() {
+    let with_schema = |stream: &str| {
+        let schema = format!(r#"{{"@schema":{{"stream":"{stream}","key":[],"fields":[]}}}}"#);
+        counting(2, 1).replace("id=0", &format!("id=0; echo '{schema}'"))
+    };
+    let project = Project::new()
+        .named_input("a", Protocol::V2, &with_schema("s"))
+        .named_input("b", Protocol::V2, &with_schema("t"))
+        .output(Protocol::V2, COLLECT);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let control = project.lines("control");
+    for (stream, input) in [("s", "a"), ("t", "b")] {
+        let of = |line: &&String| line.contains(&format!(r#""stream":"{stream}""#));
+        let line = control.iter().find(of).unwrap();
+        assert!(line.contains(&format!(r#""from":"{input}""#)), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_transactional_output_that_claims_no_epoch_does_not_start() {
     let claims_nothing = keeper("").replace(r#","epoch":5"#, "");
     let project =
         Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V2, &claims_nothing);
     let failure = failure(&project.run().await);
     assert!(failure.message.contains("claims no epoch"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_task_in_which_no_output_is_critical_does_not_start() {
+    let project = Project::new().input(Protocol::V2, &counting(3, 1)).named_output(
+        "extra",
+        Protocol::V2,
+        false,
+        COLLECT,
+    );
+    let failure = failure(&project.run().await);
+    assert_eq!(failure.kind, FailureKind::Guarantee);
+    assert!(failure.message.contains("no output is critical"), "{failure}");
+    assert_eq!(project.read("out"), "");
 }
 
 #[tokio::test]
@@ -112,30 +193,53 @@ async fn an_output_that_is_not_critical_may_fail_without_holding_the_others_up()
         .named_output("extra", Protocol::V2, false, &format!("{READY}; exit 3"));
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
-    assert_eq!(project.lines("out").len(), 2000);
+    assert_eq!((project.lines("out").len(), report.totals.dropped), (2000, 2000));
     let warned = project.kinds().into_iter().any(
         |k| matches!(k, EventKind::Warning { message, .. } if message.contains("output \"extra\" ended with exit status 3")),
     );
     assert!(warned);
 }
 
+/// 300 lines of 60 kB, each with a checkpoint: more than queue and pipe hold.
+fn large() -> String {
+    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
+    format!(
+        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
+    )
+}
+
+fn count_into(file: &str) -> String {
+    COLLECT.replace("echo \"$line\" >> out", &format!("echo x >> {file}"))
+}
+
 #[tokio::test]
 async fn an_output_that_is_not_critical_may_be_slow_and_what_it_misses_is_counted() {
-    let line = format!(r#"{{"data":"{}"}}"#, "x".repeat(60_000));
-    let input = format!(
-        r#"{READY}; for ((i = 1; i <= 300; i++)); do echo '{line}'; echo "{{\"@checkpoint\":{{\"id\":$i,\"state\":{{\"\":$i}}}}}}"; done; echo '{{"@end":{{}}}}'; cat >/dev/null"#
-    );
-    let count = |file: &str| COLLECT.replace("echo \"$line\" >> out", &format!("echo x >> {file}"));
-    let slow = count("slow").replace("while read -r line; do", "sleep 1.5\nwhile read -r line; do");
-    let project = Project::new()
-        .input(Protocol::V2, &input)
-        .named_output("main", Protocol::V2, true, &count("main"))
+    // It begins to read when the other has read everything.
+    let wait = r#"touch main; until [ "$(wc -l < main)" = 300 ]; do sleep 0.1; done"#;
+    let begin = "while read -r line; do";
+    let slow = count_into("slow").replace(begin, &format!("{wait}\n{begin}"));
+    let mut project = Project::new()
+        .input(Protocol::V2, &large())
+        .named_output("main", Protocol::V2, true, &count_into("main"))
         .named_output("extra", Protocol::V2, false, &slow);
+    project.task.limits.stop_timeout = Duration::from_secs(300);
     let report = project.run().await;
     assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
     let got = project.lines("slow").len() as u64;
     assert_eq!((project.lines("main").len(), got + report.totals.dropped), (300, 300));
     assert!(report.totals.dropped > 0);
+}
+
+#[tokio::test]
+async fn an_output_that_is_not_critical_and_never_reads_misses_everything_and_is_ended() {
+    let mut project = Project::new()
+        .input(Protocol::V2, &large())
+        .named_output("main", Protocol::V2, true, &count_into("main"))
+        .named_output("extra", Protocol::V2, false, &format!("{READY}; exec sleep 1000"));
+    project.task.limits.stop_timeout = Duration::from_secs(1);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    assert_eq!((project.lines("main").len(), report.totals.dropped), (300, 300));
 }
 
 #[tokio::test]
@@ -148,6 +252,46 @@ async fn what_the_task_requires_and_the_route_cannot_keep_is_refused_before_anyt
     assert_eq!(failure.kind, FailureKind::Guarantee);
     assert!(failure.message.contains("at_least_once"), "{failure}");
     assert!(!project.folder.path().join("started").exists());
+}
+
+#[tokio::test]
+async fn another_system_behind_the_same_provider_is_refused() {
+    let of = |script: &str, system: &str| {
+        let ready = format!(r#""protocol":2,"fingerprint":"{system}""#);
+        script.replace(r#""protocol":2"#, &ready)
+    };
+    let (input, output) = (counting(3, 1), COLLECT);
+    let mut project = Project::new()
+        .input(Protocol::V2, &of(&input, "source a"))
+        .output(Protocol::V2, &of(output, "destination a"));
+    assert!(matches!(project.run().await.outcome, Outcome::Completed));
+    for (source, destination) in [("source b", "destination a"), ("source a", "destination b")] {
+        project = project
+            .replace_input(Protocol::V2, &of(&input, source))
+            .replace_output(Protocol::V2, &of(output, destination));
+        let failure = failure(&project.run().await);
+        assert_eq!(failure.kind, FailureKind::Mismatch, "{failure}");
+        let other = if source.ends_with('b') { source } else { destination };
+        assert!(failure.message.contains(&format!("now names `{other}`")), "{failure}");
+        assert_eq!(project.lines("out").len(), 3, "nothing more flows");
+    }
+}
+
+/// What `describe` said is of the program; what it is set up as shows at its start.
+#[tokio::test]
+async fn what_a_provider_says_at_its_start_is_held_against_what_the_task_requires() {
+    for (delivery, keeps) in [(r#"{"replayable":true}"#, true), ("{}", false)] {
+        let input = counting(3, 1)
+            .replace(r#""protocol":2"#, &format!(r#""protocol":2,"delivery":{delivery}"#));
+        let mut project = Project::new().input(Protocol::V2, &input).output(Protocol::V2, COLLECT);
+        project.task.require = Some(Guarantee::AtLeastOnce);
+        let report = project.run().await;
+        assert_eq!(matches!(report.outcome, Outcome::Completed), keeps, "{report:?}");
+        if !keeps {
+            assert_eq!(failure(&report).kind, FailureKind::Guarantee);
+            assert_eq!(project.read("out"), "");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Ends that go wrong: strays, closed pipes, stops and failures that cross. Nothing hangs, nothing
 //! survives, and no end is called a good one that is none.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
@@ -219,6 +221,17 @@ async fn what_an_input_leaves_behind_its_last_checkpoint_is_no_good_end() {
     let project = Project::new().input(Protocol::V2, &careless).output(Protocol::V2, COLLECT);
     let failure = failure(&project.run().await);
     assert_eq!(failure.kind, FailureKind::Protocol);
+    assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
+
+    let adds = format!(
+        r#"{READY}; while read -r line; do [[ $line == '{{"@end"'* ]] && echo '{{"data":3}}'; echo "$line"; done"#
+    );
+    let project = Project::new()
+        .input(Protocol::V2, &counting(2, 1))
+        .transform("adds", &adds)
+        .output(Protocol::V2, COLLECT);
+    let failure = support::failure(&project.run().await);
+    assert_eq!(failure.provider.as_ref().unwrap().1, "adds", "{failure}");
     assert!(failure.message.contains("1 envelopes after its last checkpoint"), "{failure}");
 }
 

@@ -118,4 +118,20 @@ done"#
     let failure = support::failure(&project.run().await);
     assert_eq!(failure.kind, dstream_engine::FailureKind::Accounting);
     assert!(failure.message.contains("10 in, 5 out, 0 filtered"), "{failure}");
+
+    // What adds up need not be what was counted.
+    for account in [
+        r#"{\"in\":$in,\"out\":$in}"#,
+        r#"{\"in\":$out,\"out\":$out}"#,
+        r#"{\"in\":$in,\"out\":$out,\"rejected\":$filtered}"#,
+    ] {
+        let project = Project::new()
+            .input(Protocol::V2, &counting(20, 10))
+            .transform("halve", &halve(account))
+            .output(Protocol::V2, COLLECT);
+        let failure = support::failure(&project.run().await);
+        assert_eq!(failure.kind, dstream_engine::FailureKind::Accounting, "{account}");
+        assert!(failure.message.contains("counted were 10 in, 5 out"), "{account}: {failure}");
+        assert_eq!(project.checkpoint("input", ""), "", "{account}");
+    }
 }

@@ -137,9 +137,32 @@ async fn control_lines_that_nobody_may_write_are_named() {
         assert_eq!(failure.kind, FailureKind::Protocol);
         assert!(failure.message.contains(expected), "{failure}");
     }
-    let end = r#"echo '{"@end":{}}'; echo '{"data":1}'; sleep 5"#;
-    let (failure, _) = failing_input(Protocol::V2, &format!("{READY}; {end}")).await;
-    assert!(failure.message.contains("after `@end`"), "{failure}");
+}
+
+#[tokio::test]
+async fn nothing_comes_behind_the_end_of_a_stream() {
+    for line in [
+        r#"{"data":1}"#,
+        r#"{"@checkpoint":{"id":9,"state":{"":9}}}"#,
+        r#"{"@schema":{"stream":"s","key":[],"fields":[]}}"#,
+        r#"{"@rejected":{"error":{"message":"no"}}}"#,
+        r#"{"@end":{}}"#,
+    ] {
+        let more = format!("echo '{{\"@end\":{{}}}}'; echo '{line}'");
+        let (failure, _) = failing_input(Protocol::V2, &format!("{READY}; {more}; sleep 5")).await;
+        assert_eq!(failure.kind, FailureKind::Protocol, "{line}");
+        assert_eq!(failure.message, "it wrote more lines after `@end`", "{line}");
+
+        let passes = format!(
+            r#"{READY}; while read -r line; do echo "$line"; [[ $line == '{{"@end"'* ]] && echo '{line}'; done; sleep 5"#
+        );
+        let project = Project::new()
+            .input(Protocol::V2, &counting(2, 2))
+            .transform("talks", &passes)
+            .output(Protocol::V2, COLLECT);
+        let failure = crate::failure(&project.run().await);
+        assert_eq!(failure.message, "it wrote more lines after `@end`", "{line}");
+    }
 }
 
 #[tokio::test]
@@ -154,14 +177,17 @@ async fn checkpoints_that_do_not_grow_or_were_never_sent_break_the_protocol() {
 
 #[tokio::test]
 async fn an_output_whose_account_does_not_add_up_stops_the_task_and_nothing_is_saved() {
-    let careless = COLLECT.replace(r#"\"written\":$n"#, r#"\"written\":9"#);
-    let (failure, project) = failing_output(Protocol::V2, &careless).await;
-    assert_eq!(failure.kind, FailureKind::Accounting);
-    assert!(
-        failure.message.contains("sent 10 envelopes") && failure.message.contains("9 written"),
-        "{failure}"
-    );
-    assert_eq!(project.checkpoint("input", ""), "");
+    for written in [9, 11] {
+        let count = format!(r#"\"written\":{written}"#);
+        let careless = COLLECT.replace(r#"\"written\":$n"#, &count);
+        let (failure, project) = failing_output(Protocol::V2, &careless).await;
+        assert_eq!(failure.kind, FailureKind::Accounting);
+        let wanted = format!(
+            "it was sent 10 envelopes up to checkpoint 1 and accounts for {written} written and 0 rejected"
+        );
+        assert!(failure.message.contains(&wanted), "{failure}");
+        assert_eq!(project.checkpoint("input", ""), "");
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use dstream_engine::state::{
     InheritedLock, LocalState, StateError, StateHandle, StateStore, TaskState,
 };
 use dstream_engine::{EventKind, FailureKind, Outcome, Protocol, Stop, run};
+use dstream_task::{Lock, Retry};
 use serde_json::json;
 use support::{COLLECT, Project, READY, counting, failure, until};
 
@@ -186,6 +187,16 @@ async fn more_rejections_than_allowed_stop_the_task_and_each_is_kept_byte_for_by
     assert!(failure.message.contains("more than 2 envelopes were rejected"), "{failure}");
     let kept = LocalDeadLetters::new(&project.state, "t").list().unwrap();
     assert_eq!(kept[0].envelope.as_ref().unwrap().get(), r#"{"data":{"n":7},"metadata":{}}"#);
+
+    // As many as are allowed, and one more.
+    for (rows, completes) in [(26, true), (27, false)] {
+        let project = Project::new()
+            .dead_letters(2)
+            .input(Protocol::V2, &counting(rows, rows))
+            .output(Protocol::V2, &picky());
+        let outcome = project.run().await.outcome;
+        assert_eq!(matches!(outcome, Outcome::Completed), completes, "{rows}: {outcome:?}");
+    }
 }
 
 #[tokio::test]
@@ -234,6 +245,38 @@ async fn one_failure_restarts_the_whole_task_from_the_last_checkpoint() {
     seen.dedup();
     assert_eq!(seen.len(), 30, "every envelope is there");
     assert_eq!(project.checkpoint("input", ""), "30");
+}
+
+#[tokio::test]
+async fn attempts_are_counted_only_while_nothing_is_saved() {
+    let one_row_each = r#"
+read -r command; echo '{"status":"ready","protocol":2}'
+from=0
+case "$command" in *'"checkpoint":{"":'*) from=${command#*'"checkpoint":{"":'}; from=${from%%\}*};; esac
+if ((from == 4)); then echo '{"@end":{}}'; cat > /dev/null; exit; fi
+echo "{\"data\":$((from + 1))}"; echo "{\"@checkpoint\":{\"id\":1,\"state\":{\"\":$((from + 1))}}}"
+read -r saved; exit 1"#;
+    let project =
+        Project::new().retry(2).input(Protocol::V2, one_row_each).output(Protocol::V2, COLLECT);
+    let report = project.run().await;
+    assert!(matches!(report.outcome, Outcome::Completed), "{report:?}");
+    let retried = project.kinds().into_iter().filter(|k| matches!(k, EventKind::Retrying { .. }));
+    assert_eq!(retried.count(), 4);
+}
+
+#[tokio::test]
+async fn a_stop_between_two_attempts_is_not_waited_for() {
+    let mut project = Project::new()
+        .input(Protocol::V2, &format!("{READY}; exit 1"))
+        .output(Protocol::V2, COLLECT);
+    let wait = Duration::from_secs(600);
+    project.task.retry = Some(Retry { max_attempts: 5, initial_backoff: wait, max_backoff: wait });
+    let running = tokio::spawn(run(project.request()));
+    let waits = |kinds: &[EventKind]| kinds.iter().any(|k| matches!(k, EventKind::Retrying { .. }));
+    until("it waits for the next attempt", || waits(&project.kinds())).await;
+    project.cancel.stop(Stop::Drain);
+    let report = tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap();
+    assert!(matches!(report.outcome, Outcome::Stopped), "{report:?}");
 }
 
 #[tokio::test]
@@ -345,8 +388,8 @@ fn is_alive(pid: &str) -> bool {
 async fn a_second_run_is_told_who_holds_the_state_also_while_a_process_of_the_first_lives() {
     let first = Project::new();
     // A process that leaves its group keeps what it inherited.
-    let strays =
-        "setsid sh -c 'until [ -e enough ]; do sleep 0.05; done' >/dev/null 2>&1 </dev/null &";
+    let strays = "setsid sh -c 'touch left; until [ -e enough ]; do sleep 0.05; done' >/dev/null 2>&1 </dev/null & \
+        until [ -e left ]; do sleep 0.02; done;";
     let stray = format!("[ -e enough ] || {{ {strays} }}; {}", counting(3, 1));
     let project = first.input(Protocol::V2, &stray).output(Protocol::V2, COLLECT);
     assert!(matches!(project.run().await.outcome, Outcome::Completed));
@@ -362,6 +405,24 @@ async fn a_second_run_is_told_who_holds_the_state_also_while_a_process_of_the_fi
             }
             other => break assert!(matches!(other, Outcome::Completed), "{other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_run_waits_for_the_state_as_long_as_its_lock_block_says() {
+    let mut project =
+        Project::new().input(Protocol::V2, &counting(3, 1)).output(Protocol::V2, COLLECT);
+    for (timeout, waits) in [(Duration::from_millis(300), false), (Duration::from_secs(30), true)] {
+        project.task.lock = Some(Lock { timeout });
+        let held = project.state.open("t", Duration::ZERO).unwrap();
+        let holder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(1));
+            drop(held);
+        });
+        let outcome = project.run().await.outcome;
+        assert_eq!(matches!(outcome, Outcome::Completed), waits, "{timeout:?}: {outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::Held(_)), !waits, "{timeout:?}: {outcome:?}");
+        holder.join().unwrap();
     }
 }
 

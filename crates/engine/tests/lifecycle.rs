@@ -1,5 +1,7 @@
 //! Calls beside `run`: what is answered, and what is kept out of the answer.
 
+// The providers of these tests are scripts.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;

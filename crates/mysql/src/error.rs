@@ -40,12 +40,31 @@ pub fn server_error(error: &ServerError) -> Error {
     Error::new(kind(code), message)
 }
 
+/// Classes of SQLSTATE that are about a row: data, constraints, check options, and what triggers
+/// raise.
+const ROW: [&str; 4] = ["22", "23", "44", "45"];
+
+/// The same where the server has no better class for them than "general": a row that is too large
+/// (two of them), truncated, no default, a value that does not fit its type (four), a view's check,
+/// no partition, a check.
+const ROW_CODES: [u16; 11] = [139, 1118, 1265, 1364, 1366, 1367, 1411, 1416, 1369, 1526, 3819];
+
+/// Whether an error is about the values of a row, and would not come with others.
+pub fn is_about_row(error: &mysql_async::Error) -> bool {
+    matches!(error, mysql_async::Error::Server(server)
+        if ROW_CODES.contains(&server.code)
+            || ROW.iter().any(|class| server.state.starts_with(class)))
+}
+
 /// By the server's code: MySQL's and MariaDB's error references.
 fn kind(code: u16) -> ErrorKind {
     match code {
         // Access denied: to the server, a database, a table, a column, a routine, an operation.
         1044 | 1045 | 1095 | 1141 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 | 1820 | 1862
         | 3118 | 3955 | 4151 => ErrorKind::Auth,
+        // Another run has just made the same database, table or column, or changed the table:
+        // next time it is there.
+        1007 | 1050 | 1060 | 1412 | 1615 => ErrorKind::Transient,
         // Too many connections, shutdown, disk full, lock wait, deadlock, read-only after a
         // failover, killed, network, lock nowait.
         1021
@@ -98,6 +117,22 @@ mod tests {
         assert_eq!(of(1153).kind(), ErrorKind::Permanent);
         assert_eq!(of(1146).kind(), ErrorKind::Permanent);
         assert_eq!(of(1146).to_string(), "no (error 1146, SQLSTATE HY000)");
+    }
+
+    #[test]
+    fn what_is_about_a_row_is_told_from_what_ends_the_run() {
+        let about_row = |code, state: &str| {
+            let message = "no".into();
+            let error = ServerError { code, message, state: state.into() };
+            is_about_row(&mysql_async::Error::Server(error))
+        };
+        for (code, state) in [(1062, "23000"), (1406, "22001"), (1366, "HY000"), (1644, "45000")] {
+            assert!(about_row(code, state), "{code}");
+        }
+        for (code, state) in [(1142, "42000"), (1213, "40001"), (1146, "42S02")] {
+            assert!(!about_row(code, state), "{code}");
+        }
+        assert_eq!(of(1060).kind(), ErrorKind::Transient);
     }
 
     #[test]

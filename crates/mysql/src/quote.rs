@@ -12,18 +12,24 @@ pub fn table_name(database: &str, table: &str) -> String {
 
 /// `'text'`, for a session without `NO_BACKSLASH_ESCAPES`.
 pub fn literal(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for char in text.chars() {
-        match char {
-            '\'' => quoted.push_str("''"),
-            '\\' => quoted.push_str("\\\\"),
-            '\0' => quoted.push_str("\\0"),
-            other => quoted.push(other),
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    push_literal(text, &mut quoted);
+    String::from_utf8_lossy(&quoted).into_owned()
+}
+
+/// The same, behind what is there:
+/// <https://dev.mysql.com/doc/refman/8.4/en/string-literals.html>.
+pub fn push_literal(text: &str, out: &mut Vec<u8>) {
+    out.push(b'\'');
+    for byte in text.bytes() {
+        match byte {
+            b'\'' => out.extend_from_slice(b"''"),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0 => out.extend_from_slice(b"\\0"),
+            other => out.push(other),
         }
     }
-    quoted.push('\'');
-    quoted
+    out.push(b'\'');
 }
 
 #[cfg(test)]

@@ -56,8 +56,47 @@ impl Server {
         format!("{name} {number}")
     }
 
+    /// Its release, to compare: 10.11 is 1011.
+    pub fn release(&self) -> u32 {
+        let mut numbers = self.version.split('.').map_while(|part| part.parse::<u32>().ok());
+        let mut number = || numbers.next().unwrap_or_default();
+        number() * 100 + number()
+    }
+
+    /// The collation that compares by the bytes, the blanks at the end too: `a`, `A` and `a ` are
+    /// three texts.
+    pub fn binary_collation(&self) -> &'static str {
+        if self.is_mariadb() { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" }
+    }
+
+    /// Whether there is a type for UUIDs.
+    pub fn has_uuid(&self) -> bool {
+        self.is_mariadb() && self.release() >= 1007
+    }
+
     /// Whether it is MariaDB.
     pub fn is_mariadb(&self) -> bool {
         self.flavor == Flavor::MariaDb
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        let server = |flavor, version: &str| Server {
+            flavor,
+            version: version.into(),
+            id: 1,
+            identity: "1".into(),
+        };
+        let maria = server(Flavor::MariaDb, "10.6.18-MariaDB-0ubuntu");
+        assert!((maria.release(), maria.has_uuid()) == (1006, false));
+        assert!(server(Flavor::MariaDb, "11.4.2-MariaDB").has_uuid());
+        let mysql = server(Flavor::MySql, "8.4.3");
+        assert!((mysql.release(), mysql.has_uuid()) == (804, false));
+        assert_eq!(mysql.binary_collation(), "utf8mb4_0900_bin");
     }
 }

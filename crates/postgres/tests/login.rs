@@ -1,5 +1,7 @@
 //! Encryption and login, against a real server: what is refused, and what is said then.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

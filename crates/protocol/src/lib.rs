@@ -11,8 +11,9 @@
 //! - [`command`] and [`ready`]: how a provider starts.
 //! - [`describe`]: what a provider says of itself.
 //! - [`lifecycle`]: what init, plan, status, destroy, check and discover answer.
-//! - [`schema`], [`error`], [`keys`], [`limits`]: the vocabulary that these share.
+//! - [`schema`], [`error`], [`keys`], [`limits`], [`byte_size`]: the vocabulary that these share.
 
+pub mod byte_size;
 pub mod command;
 pub mod control;
 pub mod describe;

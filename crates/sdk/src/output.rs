@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::{Console, Envelopes, Error, Result};
 
 mod control;
+mod deliver;
 mod pending;
 mod run;
 

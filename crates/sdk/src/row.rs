@@ -287,7 +287,9 @@ mod tests {
         let json: Vec<_> = cells.iter().map(|cell| cell.map(|cell| cell.json)).collect();
         assert_eq!(json, [None, Some(r#""t\\""#), Some(r#"{"x":["}"]}"#)]);
         assert_eq!(unknown, ["extra"]);
-        assert!(columns.read("[1]", &mut cells, |_| {}).is_err());
+        for no_object in ["[1]", "1", "null", "\"{}\""] {
+            assert!(matches!(columns.read(no_object, &mut cells, |_| {}), Err(NoObject)));
+        }
     }
 
     fn json() -> impl Strategy<Value = Value> {

@@ -2,6 +2,7 @@
 //! in the same transactions as the data. Each statement has each parameter once, in order.
 
 mod sql;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,11 @@ use dstream_sdk::{Claimed, CommitMark, Error, Json, Rejected, Result, SourceStat
 use serde_json::value::RawValue;
 
 use crate::database::Param::{Int, Text};
-use crate::dialect::Bookkeeping;
 use crate::{Database, Dialect, Param, TableName};
 
 use sql::{Sql, fill};
+pub use tables::BookTypes;
+pub(crate) use tables::Bookkeeping;
 
 const CANNOT_MAKE: &str = "cannot make the tables that keep the checkpoints; `check` says what is missing, `plan` the statements, for somebody who may";
 
@@ -45,7 +47,7 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) fn new(dialect: &impl Dialect, owner: Owner) -> Self {
-        let tables = dialect.bookkeeping();
+        let tables = Bookkeeping::new(dialect);
         Self { sql: Sql::new(dialect, &tables), tables, owner }
     }
 

@@ -1,10 +1,12 @@
 //! The `config` block: the database's own settings, and those that every SQL output has.
 
-use dstream_sdk::{Error, Result};
+use std::collections::BTreeMap;
+
+use dstream_sdk::{Error, Result, tracing};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Database, Dialect, TableName};
+use crate::{Column, Database, Dialect, Table, TableName};
 
 /// Which database, which tables, and how rows go in.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,6 +45,10 @@ pub struct TableSettings {
     /// The columns that identify a row, for `upsert`. Default: the key of the stream's schema.
     #[serde(default)]
     pub key: Vec<String>,
+    /// Columns that have another name in the table: `columns = { id = "customer_id" }`. The
+    /// stream's name stands first; `key` has the stream's names as well.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
     /// What a delete does, for `upsert`: `hard` removes the row, `soft` keeps it and sets
     /// `_deleted_at`, `ignore` leaves it as it is.
     #[serde(default)]
@@ -117,6 +123,10 @@ impl TableSettings {
             let message = format!("`{}`: the only placeholders are {valid}", self.table);
             return Err(Error::config("table", message));
         }
+        if let Some((name, _)) = self.columns.iter().find(|(_, other)| other.is_empty()) {
+            let message = format!("`columns` gives `{name}` no name: say which it is to have");
+            return Err(Error::config("columns", message));
+        }
         if self.delete != Delete::Hard && self.mode != Mode::Upsert {
             let message = "`delete` says what a delete does to a row, which only `mode = \"upsert\"` has: set that, or leave `delete` out";
             return Err(Error::config("delete", message));
@@ -156,6 +166,36 @@ impl TableSettings {
             return Err(Error::config("table", message));
         }
         Ok(table)
+    }
+
+    /// Gives the columns of a stream's table, and its key, the names that they have in the table.
+    pub(crate) fn rename(&self, stream: &str, table: &mut Table, known: bool) -> Result<()> {
+        let lost = self.columns.keys().find(|name| !table.names().any(|one| one == *name));
+        if let Some(lost) = lost {
+            let there = table.names().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "`columns` renames `{lost}`, which the stream `{stream}` does not have: it has {there}"
+            );
+            if known {
+                return Err(Error::config("columns", message));
+            }
+            // Without a schema it may come with a later row.
+            tracing::warn!("{message}");
+        }
+        table.columns.iter_mut().for_each(|column| self.rename_column(column));
+        for key in &mut table.key {
+            if let Some(name) = self.columns.get(key) {
+                key.clone_from(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of one column.
+    pub(crate) fn rename_column(&self, column: &mut Column) {
+        if let Some(name) = self.columns.get(&column.name) {
+            column.source = Some(std::mem::replace(&mut column.name, name.clone()));
+        }
     }
 
     /// What a checkpoint is of, beside the database: rows that went to another table are not in

@@ -4,7 +4,7 @@ use dstream_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target};
+use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target, catalog};
 
 /// A connection, with at most one transaction open. Every method may wait; cancelled (its future
 /// dropped), the value is dropped as well, which rolls back what is open.
@@ -22,11 +22,14 @@ pub trait Database: Sized + 'static {
     /// The `system` of a stream whose `source_type`s are this database's own.
     const SYSTEM: &'static str;
 
+    /// What people call it.
+    const TITLE: &'static str;
+
     /// How it takes batches.
     const LOADING: Loading;
 
     /// Whether making or widening a table commits what is open, as it does in MySQL. Such
-    /// statements then go to [`beside`](Self::beside), and a table is widened only while the
+    /// statements then go to a second connection, and a table is widened only while the
     /// transaction holds no rows: where it does, it is given up, and its rows are written again.
     const DDL_COMMITS: bool = false;
 
@@ -66,19 +69,25 @@ pub trait Database: Sized + 'static {
     ///
     /// # Errors
     /// Ends the run.
-    async fn begin(&mut self) -> Result<()>;
+    async fn begin(&mut self) -> Result<()> {
+        self.run("START TRANSACTION").await
+    }
 
     /// Ends it; durable when this returns.
     ///
     /// # Errors
     /// Ends the run.
-    async fn commit(&mut self) -> Result<()>;
+    async fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT").await.map_err(|error| error.context("at the commit"))
+    }
 
     /// Gives it up.
     ///
     /// # Errors
     /// Ends the run.
-    async fn rollback(&mut self) -> Result<()>;
+    async fn rollback(&mut self) -> Result<()> {
+        self.run("ROLLBACK").await
+    }
 
     /// Marks a place in the transaction. There is at most one.
     ///
@@ -111,15 +120,6 @@ pub trait Database: Sized + 'static {
     /// Ends the run.
     async fn run(&mut self, sql: &str) -> Result<()>;
 
-    /// The session that makes and widens tables: a second one where
-    /// [`DDL_COMMITS`](Self::DDL_COMMITS). Each of its statements is durable by itself.
-    ///
-    /// # Errors
-    /// Ends the run.
-    async fn beside(&mut self) -> Result<&mut Self> {
-        Ok(self)
-    }
-
     /// Whether a table that is noted as this task's was made by dstream. Where
     /// [`DDL_COMMITS`](Self::DDL_COMMITS), the note stands before the table, and a run that is
     /// killed in between leaves a note of a table that somebody else may make later.
@@ -143,14 +143,18 @@ pub trait Database: Sized + 'static {
     /// Ends the run.
     async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>>;
 
-    /// The table as it is; `None`: there is none.
+    /// The table as it is; `None`: there is none. By
+    /// [`columns_query`](Dialect::columns_query), unless a database has another way.
     ///
     /// # Errors
     /// Ends the run.
-    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<Self::Dialect>>>;
+    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<Self::Dialect>>> {
+        catalog::existing(self, table).await
+    }
 
     /// Called for a table that is about to be made or widened: takes away native types that this
-    /// database does not know.
+    /// database does not know, where only the server can tell ([`native`](Dialect::native) is
+    /// asked as well).
     ///
     /// # Errors
     /// Ends the run.
@@ -225,12 +229,38 @@ pub type Refused = Vec<(usize, Error)>;
 /// A table as it is.
 #[derive(Debug, Clone)]
 pub struct Existing<L> {
-    /// The columns that can be written.
-    pub columns: Vec<String>,
-    /// Columns whose values the database makes itself: rows' values for them are left out.
-    pub generated: Vec<String>,
+    /// The columns, in order.
+    pub columns: Vec<Found>,
     /// The dialect, where tables differ in what they take.
     pub dialect: L,
+}
+
+/// A column that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Whether the database makes its values itself: rows' values for it are left out.
+    pub generated: bool,
+    /// The name of its type, as [`columns_query`](Dialect::columns_query) gives it.
+    pub data_type: String,
+    /// How its texts are compared, where that is of interest.
+    pub collation: Option<String>,
+    /// What else that gives.
+    pub more: Reply,
+}
+
+impl<L: Dialect> Existing<L> {
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// Kind `transient` where it is gone.
+    pub fn column(&self, name: &str) -> Result<&Found> {
+        let same =
+            |found: &&Found| self.dialect.fold_case(&found.name) == self.dialect.fold_case(name);
+        let found = self.columns.iter().find(same);
+        found.ok_or_else(|| Error::transient(format!("the column `{name}` is gone")))
+    }
 }
 
 /// What a write gives.
@@ -243,6 +273,13 @@ pub enum Failure {
     Row(Error),
     /// The connection, a permission, a lock, a missing table.
     Run(Error),
+}
+
+impl Failure {
+    /// An error about the values of a row, or about all else.
+    pub fn of(about_row: bool, error: Error) -> Self {
+        if about_row { Self::Row(error) } else { Self::Run(error) }
+    }
 }
 
 impl From<Error> for Failure {

@@ -47,37 +47,7 @@ mod tests {
     use dstream_sdk::FieldType;
 
     use super::*;
-    use crate::dialect::Bookkeeping;
-
-    /// Plain SQL, for the tests of what knows no database.
-    #[derive(Clone)]
-    struct Plain;
-
-    impl Dialect for Plain {
-        fn quote(&self, name: &str) -> String {
-            format!("<{name}>")
-        }
-
-        fn column_type(&self, column: &Column) -> std::borrow::Cow<'static, str> {
-            column.kind.map_or("any".into(), |kind| kind.to_string().into())
-        }
-
-        fn placeholder(&self, index: usize) -> String {
-            format!(":{index}")
-        }
-
-        fn now(&self) -> &'static str {
-            "now"
-        }
-
-        fn bookkeeping(&self) -> Bookkeeping {
-            unreachable!("no test asks")
-        }
-
-        fn fold_case<'n>(&self, name: &'n str) -> std::borrow::Cow<'n, str> {
-            name.to_lowercase().into()
-        }
-    }
+    use crate::dialect::tests::Plain;
 
     fn people() -> Table {
         Table {

@@ -12,29 +12,29 @@ use crate::collect::content;
 
 /// Sets with no key in common, to be written in the order of the fields.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Merge {
+pub(crate) struct Merge {
     /// First of all, every row is gone; with the time, where deletes are soft.
-    pub clear: Option<Option<usize>>,
+    pub(crate) clear: Option<Option<usize>>,
     /// Keys of rows that are gone; those with a time stay in the table, and get it.
-    pub deletes: Vec<(usize, Option<usize>)>,
+    pub(crate) deletes: Vec<(usize, Option<usize>)>,
     /// Whole rows.
-    pub puts: Vec<usize>,
+    pub(crate) puts: Vec<usize>,
     /// Rows that get some values, by the set of columns that they do not get.
-    pub patches: Vec<Patch>,
+    pub(crate) patches: Vec<Patch>,
 }
 
 /// Rows that get the same columns. A row that is not there is made, with null for the others.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Patch {
+pub(crate) struct Patch {
     /// The columns that they do not get.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// The rows.
-    pub rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
 }
 
 /// What is to be done, one after another.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Sets of rows.
     Merge(Merge),
     /// The row with this key gets another one, and keeps the columns that were not sent.
@@ -71,7 +71,11 @@ struct Fold<'f, 'a> {
 /// Folds a batch of changes to a table whose key stands at `key_at` in its rows. `deleted_at`:
 /// where `_deleted_at` stands, if deletes are soft. Partial updates of a row that the batch holds
 /// are completed in it, so rows may be added.
-pub fn fold(batch: &mut Batch<'_>, key_at: &[usize], deleted_at: Option<usize>) -> Vec<Step> {
+pub(crate) fn fold(
+    batch: &mut Batch<'_>,
+    key_at: &[usize],
+    deleted_at: Option<usize>,
+) -> Vec<Step> {
     let mut fold = Fold {
         key_at,
         deleted_at,

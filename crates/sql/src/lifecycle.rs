@@ -2,8 +2,8 @@
 
 use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
 
-use crate::bookkeeping::{Books, Owner};
-use crate::{Access, Bookkeeping, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
+use crate::bookkeeping::{Bookkeeping, Books, Owner};
+use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
 
 impl<D: Database> Check for SqlOutput<D> {
     type Config = Config<D::Settings>;

@@ -71,7 +71,7 @@ impl<D: Database> SqlOutput<D> {
         };
         tracing::info!(table = %table.name, "taking back rows, to widen their table first");
         self.store.restart().await?;
-        self.targets.rewind(replay.known());
+        self.targets.hold_rows = false;
         let Store { db, books, .. } = &mut self.store;
         self.targets.ensure(db, books, &self.settings, stream, table).await?;
         self.targets.rewind(replay.known());

@@ -9,15 +9,19 @@ pub fn insert(dialect: &impl Dialect, table: &TableName, columns: &[&str]) -> St
     if columns.is_empty() {
         return format!("INSERT INTO {table} DEFAULT VALUES");
     }
-    let names = dialect.quote_all(columns.iter().copied());
-    let values: Vec<_> = (1..=columns.len()).map(|at| dialect.placeholder(at)).collect();
-    format!("INSERT INTO {table} ({names}) VALUES ({})", values.join(", "))
+    dialect.insert(&table, columns) + &parameters(dialect, columns.len())
 }
 
 /// `INSERT`, and where the key is there already, an update: the row has these columns afterwards.
 pub fn upsert(dialect: &impl Dialect, table: &TableName, columns: &[&str], key: &[&str]) -> String {
     let others: Vec<_> = columns.iter().copied().filter(|name| !key.contains(name)).collect();
-    insert(dialect, table, columns) + &dialect.on_conflict(key, &others)
+    let [head, tail] = dialect.upsert(&dialect.quote_table(table), columns, key, &others, true);
+    head + &parameters(dialect, columns.len()) + &tail
+}
+
+fn parameters(dialect: &impl Dialect, count: usize) -> String {
+    let values: Vec<_> = (1..=count).map(|at| dialect.placeholder(at)).collect();
+    format!("({})", values.join(", "))
 }
 
 /// `UPDATE` of the row with this key, which may get another one.

@@ -6,14 +6,14 @@ use dstream_sdk::{
 };
 
 use crate::bookkeeping::{Books, Claims, Owner};
+use crate::sessions::Sessions;
 use crate::{Access, Database};
 
 /// The connection, and whether a transaction is open on it.
 pub(crate) struct Store<D: Database> {
-    pub(crate) db: D,
+    pub(crate) db: Sessions<D>,
     pub(crate) books: Books,
     pub(crate) claimed: Claimed,
-    settings: D::Settings,
     claims: Claims,
     /// Those that are durable with the open transaction.
     unsaved_claims: Claims,
@@ -35,28 +35,27 @@ impl<D: Database> Store<D> {
                 start.task
             )));
         }
-        let Some(mut db) = D::connect(&settings, Access::Run).await? else {
+        let Some(mut db) = Sessions::<D>::open(settings).await? else {
             return Err(Error::permanent("the database could not be made"));
         };
         let books = Books::new(db.dialect(), owner);
         if D::DDL_COMMITS {
-            books.create(&mut db).await?;
+            books.create(&mut *db).await?;
         }
         db.begin().await?;
-        books.create(&mut db).await?;
+        books.create(&mut *db).await?;
         if let Some(mark) = start.confirmed {
-            books.forget_rejected(&mut db, mark).await?;
+            books.forget_rejected(&mut *db, mark).await?;
         }
         // The epoch first: it waits for what an older run still has open.
-        let claimed = books.open(&mut db).await?;
-        books.adopt(&mut db, &start.adopt).await?;
-        let claimed = Claimed { checkpoint: books.states(&mut db).await?, ..claimed };
+        let claimed = books.open(&mut *db).await?;
+        books.adopt(&mut *db, &start.adopt).await?;
+        let claimed = Claimed { checkpoint: books.states(&mut *db).await?, ..claimed };
         db.commit().await?;
         Ok(Self {
             db,
             books,
             claimed,
-            settings,
             claims: Claims::new(),
             unsaved_claims: Claims::new(),
             in_transaction: false,
@@ -77,13 +76,13 @@ impl<D: Database> Store<D> {
             return self.check_run().await;
         }
         for ((input, part), epoch) in &self.claims {
-            self.books.check_epoch(&mut self.db, (input, part), *epoch).await?;
+            self.books.check_epoch(&mut *self.db, (input, part), *epoch).await?;
         }
         Ok(())
     }
 
     async fn check_run(&mut self) -> Result<()> {
-        self.books.check_epoch(&mut self.db, ("", ""), self.claimed.epoch).await
+        self.books.check_epoch(&mut *self.db, ("", ""), self.claimed.epoch).await
     }
 
     /// Ends the transaction: data, states, mark and dead letters as one.
@@ -96,7 +95,7 @@ impl<D: Database> Store<D> {
             self.check_run().await?;
         }
         let mark = self.mark(commit.id);
-        self.books.save(&mut self.db, &commit.states, &commit.rejected, mark).await?;
+        self.books.save(&mut *self.db, &commit.states, &commit.rejected, mark).await?;
         self.holds_rejected |= !commit.rejected.is_empty();
         fail::point("before_commit");
         self.db.commit().await?;
@@ -114,7 +113,7 @@ impl<D: Database> Store<D> {
         }
         for ((input, part), epoch) in std::mem::take(&mut self.unsaved_claims) {
             self.db.begin().await?;
-            self.books.claim(&mut self.db, (&input, &part), epoch).await?;
+            self.books.claim(&mut *self.db, (&input, &part), epoch).await?;
             self.db.commit().await?;
         }
         self.begin().await
@@ -126,7 +125,7 @@ impl<D: Database> Store<D> {
 
     /// Dead letters that the host may not have yet.
     pub(crate) async fn unconfirmed(&mut self) -> Result<Vec<Rejected>> {
-        let rejected = self.books.rejected(&mut self.db).await?;
+        let rejected = self.books.rejected(&mut *self.db).await?;
         self.holds_rejected = !rejected.is_empty();
         Ok(rejected)
     }
@@ -137,8 +136,8 @@ impl<D: Database> Store<D> {
             return Ok(());
         }
         let mark = self.mark(id);
-        self.books.forget_rejected(&mut self.db, mark).await?;
-        self.holds_rejected = !self.books.rejected(&mut self.db).await?.is_empty();
+        self.books.forget_rejected(&mut *self.db, mark).await?;
+        self.holds_rejected = !self.books.rejected(&mut *self.db).await?.is_empty();
         Ok(())
     }
 
@@ -149,7 +148,7 @@ impl<D: Database> Store<D> {
         if alone {
             self.db.begin().await?;
         }
-        let state = self.books.claim(&mut self.db, (input, &claim.part), claim.epoch).await;
+        let state = self.books.claim(&mut *self.db, (input, &claim.part), claim.epoch).await;
         match &state {
             _ if !alone => {}
             Ok(_) => self.db.commit().await?,
@@ -170,7 +169,7 @@ impl<D: Database> Store<D> {
         if error.kind() != ErrorKind::Transient || !self.claims.is_empty() {
             return error;
         }
-        let Ok(Some(mut db)) = D::connect(&self.settings, Access::Look).await else {
+        let Ok(Some(mut db)) = D::connect(&self.db.settings, Access::Look).await else {
             return error;
         };
         match self.books.peek_epoch(&mut db, self.claimed.epoch).await {

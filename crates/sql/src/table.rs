@@ -75,17 +75,25 @@ pub struct Column {
     pub nullable: bool,
     /// The type in this database's own words, where the stream comes from such a database.
     pub native: Option<String>,
+    /// Its name in the stream, where that is another.
+    pub source: Option<String>,
 }
 
 impl Column {
     /// A column that can be null.
     pub fn new(name: impl Into<String>, kind: Option<FieldType>) -> Self {
-        Self { name: name.into(), kind, nullable: true, native: None }
+        Self { name: name.into(), kind, nullable: true, native: None, source: None }
+    }
+
+    /// Its name in the stream.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.name)
     }
 
     fn of(field: &Field, native: bool) -> Self {
         let native = field.source_type.clone().filter(|_| native);
-        Self { name: field.name.clone(), kind: Some(field.kind), nullable: field.nullable, native }
+        let column = Self::new(field.name.clone(), Some(field.kind));
+        Self { nullable: field.nullable, native, ..column }
     }
 }
 
@@ -129,7 +137,7 @@ impl Table {
     pub fn add_column(&self, dialect: &impl Dialect, column: &Column) -> String {
         let column = Column { nullable: true, ..column.clone() };
         let definition = define(dialect, &column, false);
-        format!("ALTER TABLE {} ADD COLUMN {definition}", dialect.quote_table(&self.name))
+        dialect.add_column(&dialect.quote_table(&self.name), &definition)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A table that rows can be written to: made or widened, in the open transaction.
 
+use std::collections::HashMap;
+
 use dstream_sdk::row::Columns;
 use dstream_sdk::{Error, FieldType, Result, fail, tracing};
 
@@ -7,7 +9,8 @@ use crate::bookkeeping::Books;
 use crate::collect::extra_columns;
 use crate::config::TableSettings;
 use crate::evolve::{self, Plan};
-use crate::{Column, Database, Dialect, Existing, Table};
+use crate::sessions::Sessions;
+use crate::{Column, Database, Dialect, Existing, Failure, Table, fit};
 
 /// A table that rows can be written to.
 #[derive(Debug)]
@@ -29,9 +32,13 @@ pub struct Target<T> {
 
 impl<T> Target<T> {
     /// The table with columns that a row has brought.
-    pub(crate) fn with(&self, names: &[String]) -> Table {
+    pub(crate) fn with(&self, names: &[String], settings: &TableSettings) -> Table {
         let mut table = self.data_table();
-        table.columns.extend(names.iter().map(|name| Column::new(name, None)));
+        table.columns.extend(names.iter().map(|name| {
+            let mut column = Column::new(name, None);
+            settings.rename_column(&mut column);
+            column
+        }));
         table
     }
 
@@ -45,6 +52,13 @@ impl<T> Target<T> {
     /// The name of a column.
     pub fn name(&self, column: usize) -> &str {
         self.table.columns.get(column).map_or("", |column| &column.name)
+    }
+
+    /// A row has a value that this column does not take.
+    #[cold]
+    pub fn wrong_value(&self, column: usize, why: impl std::fmt::Display) -> Failure {
+        let name = self.name(column);
+        Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
     }
 
     /// The stream's type of a column.
@@ -64,7 +78,7 @@ pub(crate) enum Ensured<T> {
 /// Makes the table fit `wanted`, which has the data's columns. `holds_rows`: the transaction that
 /// is open has written some.
 pub(crate) async fn ensure<D: Database>(
-    db: &mut D,
+    sessions: &mut Sessions<D>,
     books: &Books,
     settings: &TableSettings,
     wanted: Table,
@@ -74,14 +88,21 @@ pub(crate) async fn ensure<D: Database>(
     let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
     let mut wanted = wanted;
     wanted.columns.extend(extra_columns(settings));
+    check_distinct(sessions.dialect(), &wanted)?;
+    let db: &mut D = sessions;
     let mut there = db.existing(&wanted.name).await?;
     let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
-    let generated = there.as_ref().map_or_else(Vec::new, |t| t.generated.clone());
-    let all: Option<Vec<_>> =
-        there.as_ref().map(|t| t.columns.iter().chain(&t.generated).cloned().collect());
+    let names = |there: &Existing<_>, all: bool| -> Vec<String> {
+        let wanted = there.columns.iter().filter(|column| all || column.generated);
+        wanted.map(|column| column.name.clone()).collect()
+    };
+    let generated = there.as_ref().map_or_else(Vec::new, |there| names(there, false));
+    let all = there.as_ref().map(|there| names(there, true));
     let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        fit::check_names(&dialect, &wanted, D::TITLE)?;
         db.known_types(&mut wanted).await?;
+        fit::fit(&dialect, &mut wanted);
         plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
     }
     let mut ignored = Vec::new();
@@ -89,12 +110,12 @@ pub(crate) async fn ensure<D: Database>(
     match plan {
         Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
         // Nobody has rows in a table that is not there: this never waits.
-        Plan::Create(sql) => make(db.beside().await?, books, &wanted, &sql).await?,
+        Plan::Create(sql) => make(sessions.for_tables().await?, books, &wanted, &sql).await?,
         Plan::Add(columns) => {
             if let Some(asked) = asked {
                 return Ok(Ensured::Waits(asked));
             }
-            let db = db.beside().await?;
+            let db = sessions.for_tables().await?;
             for (_, sql) in columns {
                 fail::point("before_ddl");
                 run(db, &sql).await?;
@@ -105,6 +126,7 @@ pub(crate) async fn ensure<D: Database>(
         Plan::Ignored(columns) => (ignored, changed) = (columns, false),
         Plan::Nothing => changed = false,
     }
+    let db: &mut D = sessions;
     if changed {
         there = db.existing(&wanted.name).await?;
     }
@@ -119,7 +141,13 @@ pub(crate) async fn ensure<D: Database>(
         return Err(needed(&wanted, lost));
     }
     let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
-    wanted.columns.retain(|column| !is_ignored(column));
+    let (ignored_columns, columns) = wanted.columns.into_iter().partition(is_ignored);
+    wanted.columns = columns;
+    // As rows name them.
+    let others =
+        ignored.iter().filter(|name| !ignored_columns.iter().any(|c: &Column| c.name == **name));
+    let ignored =
+        others.cloned().chain(ignored_columns.iter().map(|c| c.source().to_owned())).collect();
     finish(db, settings, wanted, written, ignored, &there)
         .await
         .map(|target| Ensured::Ready(Box::new(target)))
@@ -152,15 +180,36 @@ async fn finish<D: Database>(
         let message = format!("a column of the key is not written to the table `{}`", table.name);
         Error::config("key", message)
     })?;
+    let sources = table.columns.iter().map(|column| column.source().to_owned());
+    let key_columns =
+        Columns::new(key_at.iter().map(|at| table.columns[*at].source().to_owned()).collect());
     Ok(Target {
         key_at,
         deleted_at: settings.is_soft().then(|| at(DELETED_AT)).flatten(),
         own,
-        columns: Columns::new(table.names().take(data).map(str::to_owned).collect()),
-        key_columns: Columns::new(table.key.clone()),
+        columns: Columns::new(sources.take(data).collect()),
+        key_columns,
         ignored,
         table,
     })
+}
+
+/// Where a database takes names that differ in case only for the same, or where `columns` gives two
+/// the same name.
+fn check_distinct(dialect: &impl Dialect, table: &Table) -> Result<()> {
+    let mut names = HashMap::new();
+    for column in &table.columns {
+        if let Some(other) = names.insert(dialect.fold_case(&column.name), column.source()) {
+            let message = format!(
+                "`{other}` and `{}` would both be the column `{}` of the table `{}`: give one of them another name with `columns`",
+                column.source(),
+                column.name,
+                table.name
+            );
+            return Err(Error::config("columns", message));
+        }
+    }
+    Ok(())
 }
 
 /// Says since when a row is gone that was deleted softly.

@@ -7,6 +7,7 @@ use dstream_sdk::{Envelope, Error, Result, StreamSchema};
 
 use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
+use crate::sessions::Sessions;
 use crate::target::{Ensured, Target, ensure};
 use crate::{Column, Database, Table, TableName};
 
@@ -78,7 +79,7 @@ impl<T> Targets<T> {
     /// The table of a stream; made from its schema, else from this row's columns.
     pub(crate) async fn find<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
@@ -96,7 +97,8 @@ impl<T> Targets<T> {
             let message = format!("the stream `{stream}` has no column `{lost}`");
             return Err(Error::config("key", message));
         }
-        let mut table = table;
+        let (mut table, known) = (table, schema.is_some());
+        settings.rename(stream, &mut table, known)?;
         if settings.mode == Mode::History {
             // A delete may have its key alone.
             table.columns.iter_mut().for_each(|column| column.nullable = true);
@@ -126,7 +128,7 @@ impl<T> Targets<T> {
     /// Makes the table fit.
     pub(crate) async fn ensure<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
@@ -145,13 +147,13 @@ impl<T> Targets<T> {
     /// The table with columns that a row has brought.
     pub(crate) async fn grow<D: Database<Target = T>>(
         &mut self,
-        db: &mut D,
+        db: &mut Sessions<D>,
         books: &Books,
         settings: &TableSettings,
         stream: &str,
         (at, names): (usize, &[String]),
     ) -> Result<usize> {
-        let wanted = self.list[at].with(names);
+        let wanted = self.list[at].with(names, settings);
         self.ensure(db, books, settings, stream, wanted).await
     }
 }

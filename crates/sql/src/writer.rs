@@ -9,6 +9,7 @@ use crate::bookkeeping::Books;
 use crate::collect::{Added, Reader};
 use crate::config::TableSettings;
 use crate::database::{Database, Failure, Loading, Refused};
+use crate::sessions::Sessions;
 use crate::target::Target;
 use crate::targets::Targets;
 
@@ -17,7 +18,7 @@ const ROWS: usize = 1024;
 
 /// One call's work.
 pub(crate) struct Writer<'w, D: Database> {
-    pub(crate) db: &'w mut D,
+    pub(crate) db: &'w mut Sessions<D>,
     pub(crate) books: &'w Books,
     pub(crate) settings: &'w TableSettings,
     pub(crate) targets: &'w mut Targets<D::Target>,

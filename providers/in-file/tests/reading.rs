@@ -158,7 +158,9 @@ fn a_malformed_row_is_a_dead_letter_with_file_line_and_reason() {
     assert!(failed.says("@error") && failed.says("line 3"), "{:?}", failed.other);
     let mut strict = config.clone();
     strict["on_error"] = "fail".into();
-    assert!(read(&strict).says("@error"));
+    let sent = read(&strict);
+    assert!(sent.says("@error") && sent.says("a.csv, line 3: the row has 3 fields"), "{sent:?}");
+    assert!(!sent.says("@rejected") && sent.ids().len() <= 1, "{sent:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The `config` block.
 
-use dstream_cdc::TablePattern;
+use dstream_cdc::{TablePattern, Until, table_patterns};
 use dstream_mysql::Connection;
 use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use schemars::JsonSchema;
@@ -75,17 +75,6 @@ pub(crate) enum SnapshotLock {
     Tables,
 }
 
-/// When a run ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Until {
-    /// When it is stopped.
-    #[default]
-    Stopped,
-    /// When it has read what was there when it began.
-    CaughtUp,
-}
-
 /// How a run finds its place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -127,7 +116,7 @@ impl Config {
             return Err(Error::config("snapshot_parallelism", "it must be at least 1"));
         }
         let database = self.connection.default_database().unwrap_or_default();
-        let included = patterns("tables", &self.tables)?;
+        let included = table_patterns("tables", &self.tables)?;
         for (at, text) in self.tables.iter().enumerate() {
             if database.is_empty() && !text.contains('.') {
                 let message =
@@ -135,7 +124,7 @@ impl Config {
                 return Err(Error::config(format!("tables[{at}]"), message));
             }
         }
-        Ok(Tables { database, included, excluded: patterns("exclude", &self.exclude)? })
+        Ok(Tables { database, included, excluded: table_patterns("exclude", &self.exclude)? })
     }
 
     /// The number among the server's replicas.
@@ -144,13 +133,6 @@ impl Config {
         let made = crc32fast::hash(format!("{task}\0{name}").as_bytes()) | 0x8000_0000;
         self.server_id.unwrap_or(made)
     }
-}
-
-fn patterns(key: &str, texts: &[String]) -> Result<Vec<TablePattern>> {
-    let read = |(at, text): (usize, &String)| {
-        text.parse().map_err(|e| Error::config(format!("{key}[{at}]"), format!("{e}")))
-    };
-    texts.iter().enumerate().map(read).collect()
 }
 
 /// Databases that are the server's own.

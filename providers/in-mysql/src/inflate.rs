@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use flate2::read::{DeflateDecoder, ZlibDecoder};
 
-use crate::binlog::bytes::{Bytes, Damaged, Read, big, little};
+use crate::binlog::bytes::{Bytes, Damaged, Read, big};
 
 /// The compressed tail of an event: a byte with the length's length, the length, zlib.
 pub(crate) fn event(bytes: &[u8]) -> Read<Vec<u8>> {
@@ -17,14 +17,15 @@ pub(crate) fn event(bytes: &[u8]) -> Read<Vec<u8>> {
     all(ZlibDecoder::new(bytes.0), length)
 }
 
-/// A column's value: a byte with the method and the length's length, the length, and the data.
+/// A column's value: a byte with the method and the length's length, the length (its first byte
+/// first), and the data. By `compress_zlib` in MariaDB's `sql/field_comp.cc`.
 pub(crate) fn column(bytes: &[u8]) -> Read<Vec<u8>> {
     let Some((head, rest)) = bytes.split_first() else { return Ok(Vec::new()) };
     let mut rest = Bytes(rest);
     match head >> 4 {
         0 => Ok(rest.0.to_vec()),
         8 => {
-            let length = little(rest.take(usize::from(head & 7))?);
+            let length = big(rest.take(usize::from(head & 7))?);
             // The fourth bit: a zlib stream without its header.
             if head & 8 == 0 {
                 all(ZlibDecoder::new(rest.0), length)

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dstream_cdc::{Lag, TableState, stream_name};
+use dstream_cdc::{Lag, TableState, Until, stream_name};
 use dstream_mysql::Server;
 use dstream_sdk::{Batch, Error, InputProvider, InputStart, Next, Result, tracing};
 
-use crate::config::{Config, Until};
+use crate::config::Config;
 use crate::followed::Followeds;
 use crate::handoff::Handoff;
 use crate::log::{Log, Looked};
@@ -137,12 +137,7 @@ impl MysqlInput {
             let plan = Plan::of(self.log.conn(), &database, &name, server.is_mariadb()).await?;
             let Some(state) = self.handoff.get_mut(&stream) else { continue };
             let key: &[String] = if plan.order.is_empty() { &[] } else { &plan.table.schema.key };
-            if key != state.key {
-                return Err(Error::permanent(format!(
-                    "the key of `{stream}` was changed while its snapshot was read; begin anew \
-                     (`dstream state rm`)"
-                )));
-            }
+            state.require_key(&stream, key)?;
             let plan = Arc::new(plan);
             if plan.order.is_empty() {
                 // Its rows have no order to go on in.

@@ -9,9 +9,8 @@ use dstream_mysql::mysql_async::{BinlogStream, Conn};
 use dstream_sdk::{Batch, Result};
 use futures_util::{FutureExt, StreamExt};
 
-use crate::binlog::bytes::{Bytes, Read, little};
 use crate::binlog::codes::event as code;
-use crate::binlog::rows;
+use crate::binlog::{gtid, rotate, rows};
 use crate::followed::{Followeds, damaged};
 use crate::gtid::{MariaGtids, MysqlGtids};
 use crate::handoff::Handoff;
@@ -151,15 +150,9 @@ impl Log {
             code::XID => self.commit(end, handoff),
             code::GTID | code::ANONYMOUS_GTID | code::MARIADB_GTID => {
                 let size = u64::from(header.event_size());
-                let seconds = i64::from(header.timestamp());
-                self.begin(
-                    kind,
-                    body,
-                    header.server_id(),
-                    seconds,
-                    end.offset - size.min(end.offset),
-                )
-                .map_err(damaged)?;
+                let begun = gtid::read(kind, body, header.server_id()).map_err(damaged)?;
+                let start = end.offset - size.min(end.offset);
+                self.begin(begun, i64::from(header.timestamp()), start);
             }
             code::QUERY => {
                 self.query(body, end, i64::from(header.timestamp()), handoff, batch).await?
@@ -169,7 +162,7 @@ impl Log {
                 let seconds = i64::from(header.timestamp());
                 self.query(&plain, end, seconds, handoff, batch).await?;
             }
-            code::ROTATE => self.rotate(without_checksum(event)),
+            code::ROTATE => self.rotate(rotate::read(event)),
             // One for each compressed transaction; its events follow, without places of their own.
             40 => {
                 if let Some(transaction) = &mut self.transaction {
@@ -187,54 +180,30 @@ impl Log {
         }
     }
 
-    /// Where an event ends. Places are 32 bits wide in it; a log with a huge transaction is longer.
+    /// Where an event ends.
     fn end(&self, log_pos: u32, kind: u8) -> Position {
-        // Events that the server makes up for this stream have none.
+        // Events that the server makes up for this stream have no place.
         if log_pos == 0 || kind == code::ROTATE {
             return self.here.clone();
         }
-        let mut offset = (self.here.offset & !0xffff_ffff) | u64::from(log_pos);
-        if offset + 0x8000_0000 < self.here.offset {
-            offset += 1 << 32;
-        }
-        Position::new(self.here.file.as_str(), offset)
+        self.here.on_to(log_pos)
     }
 
-    fn rotate(&mut self, body: &[u8]) {
-        let (offset, file) = body.split_at(body.len().min(8));
-        self.here = Position::new(String::from_utf8_lossy(file), little(offset).max(FIRST));
+    fn rotate(&mut self, (file, offset): (String, u64)) {
+        self.here = Position::new(file, offset.max(FIRST));
         if self.transaction.is_none() {
             self.advance(self.here.clone());
         }
     }
 
-    fn begin(&mut self, kind: u8, body: &[u8], server: u32, seconds: i64, start: u64) -> Read<()> {
-        let mut bytes = Bytes(body);
+    /// A transaction that begins at this place; `seconds`: when its first event was written.
+    fn begin(&mut self, begun: gtid::Begun, seconds: i64, start: u64) {
         let start = Position::new(self.here.file.as_str(), start.max(FIRST));
-        let mut micros = seconds * 1_000_000;
-        let mut explicit = false;
-        let gtid = if kind == code::MARIADB_GTID {
-            let (sequence, domain) = (bytes.uint(8)?, bytes.uint(4)?);
-            // The first flag: it is one statement, which nothing ends.
-            explicit = bytes.byte()? & 1 == 0;
-            Some(Gtid::MariaDb { domain: domain as u32, server, sequence })
-        } else {
-            bytes.byte()?;
-            let mut uuid = [0; 16];
-            uuid.copy_from_slice(bytes.take(16)?);
-            let number = bytes.uint(8)?;
-            // Since 8.0.1: the logical clock, and the microsecond of the commit.
-            if let Some(commit) = bytes.0.get(17..24) {
-                let commit = little(commit) & ((1 << 55) - 1);
-                micros = i64::try_from(commit).unwrap_or(micros);
-            }
-            (kind == code::GTID).then_some(Gtid::MySql { uuid, number })
-        };
+        let micros = begun.commit.unwrap_or(seconds * 1_000_000);
         self.last_commit = micros / 1_000_000;
-        let mut transaction = Transaction::new(start, micros, gtid);
-        transaction.explicit = explicit;
+        let mut transaction = Transaction::new(start, micros, begun.gtid);
+        transaction.explicit = begun.explicit;
         self.transaction = Some(transaction);
-        Ok(())
     }
 
     /// The open transaction is whole.
@@ -298,20 +267,4 @@ impl Log {
         let logs = crate::source::logs(self.conn(), &server).await?;
         Ok(crate::source::bytes_behind(&logs, &self.at))
     }
-}
-
-/// The first rotate event comes before the one that says whether events have checksums, so the
-/// driver leaves it there.
-fn without_checksum(event: &Event) -> &[u8] {
-    let (header, body) = (event.header(), event.data());
-    let Some((rest, checksum)) = body.split_last_chunk::<4>() else { return body };
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&header.timestamp().to_le_bytes());
-    crc.update(&[header.event_type_raw()]);
-    crc.update(&header.server_id().to_le_bytes());
-    crc.update(&header.event_size().to_le_bytes());
-    crc.update(&header.log_pos().to_le_bytes());
-    crc.update(&header.flags_raw().to_le_bytes());
-    crc.update(rest);
-    if crc.finalize().to_le_bytes() == *checksum { rest } else { body }
 }

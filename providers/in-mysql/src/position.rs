@@ -18,6 +18,16 @@ impl Position {
         Self { file: file.into(), offset }
     }
 
+    /// The place in the same file whose lowest 32 bits an event holds, which has no room for more: a
+    /// log with a huge transaction is longer than 4 GiB.
+    pub(crate) fn on_to(&self, low_bits: u32) -> Self {
+        let mut offset = (self.offset & !0xffff_ffff) | u64::from(low_bits);
+        if offset + 0x8000_0000 < self.offset {
+            offset += 1 << 32;
+        }
+        Self::new(self.file.as_str(), offset)
+    }
+
     fn number(&self) -> u64 {
         self.file.rsplit('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
     }
@@ -63,6 +73,16 @@ impl<'de> Deserialize<'de> for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_may_be_longer_than_the_places_in_its_events() {
+        let behind = |offset: u64, low: u32| Position::new("b.000001", offset).on_to(low).offset;
+        assert_eq!(behind(100, 200), 200);
+        assert_eq!(behind(0xffff_fff0, 16), 0x1_0000_0010);
+        assert_eq!(behind(0x2_ffff_fff0, 16), 0x3_0000_0010);
+        // After a start by GTID the server begins a little before the place.
+        assert_eq!(behind(0x1_0000_0200, 0x100), 0x1_0000_0100);
+    }
 
     #[test]
     fn places_are_ordered_by_the_files_number_then_by_the_byte() {

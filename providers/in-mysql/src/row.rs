@@ -154,3 +154,16 @@ fn envelope(
     out.extend_from_slice(b"}}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_image_after_leaves_out_is_as_it_was_and_null_is_no_gap() {
+        let old = [Cell::Value(b"1"), Cell::Value(b"2"), Cell::Null];
+        let mut new = [Cell::Absent, Cell::Null, Cell::Absent];
+        complete(&mut new, &old);
+        assert_eq!(new, [Cell::Value(b"1"), Cell::Null, Cell::Null]);
+    }
+}

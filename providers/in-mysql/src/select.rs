@@ -7,8 +7,9 @@ use dstream_mysql::{name, table_name};
 use dstream_sdk::{Error, Result};
 
 use crate::binlog::bytes::{Damaged, Read, big};
+use crate::binlog::special::geometry;
 use crate::binlog::temporal::{Moment, Span, write_date, write_datetime, write_time};
-use crate::binlog::value::{Wire, geometry};
+use crate::binlog::value::Wire;
 use crate::plan::Plan;
 use crate::snapshot::{Job, Part};
 use crate::table::{KeyOrder, hex_key, unsigned_key};

@@ -1,4 +1,7 @@
 //! The conformance suite, over a snapshot and changes behind it.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,4 +1,7 @@
 //! What can be wrong with a server, each with what to do about it.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -99,6 +102,21 @@ fn changes_that_are_not_rows_end_the_run_and_do_not_get_lost() {
     let sent = read(&config, &states);
     assert!(message(&sent).contains("binlog_row_image"), "{:?}", sent.error);
     assert!(sent.rows.is_empty());
+}
+
+#[test]
+fn a_transaction_that_is_prepared_and_not_yet_decided_ends_the_run() {
+    let db = database("prepared");
+    let server = server();
+    server.sql(&db, "CREATE TABLE t (id int PRIMARY KEY)");
+    let config = config(&db, json!({}));
+    let states = read(&config, &BTreeMap::new()).states;
+    server.sql(&db, "XA START 'x'; INSERT INTO t VALUES (1); XA END 'x'; XA PREPARE 'x'");
+    let sent = read(&config, &states);
+    assert!(message(&sent).contains("XA PREPARE"), "{:?}", sent.error);
+    let kept = sent.states.get("").or(states.get("")).unwrap();
+    assert_eq!(kept["gtid"], states[""]["gtid"], "the next run must see it too");
+    server.sql(&db, "XA ROLLBACK 'x'");
 }
 
 #[test]

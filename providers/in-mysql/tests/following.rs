@@ -1,11 +1,15 @@
 //! The log: what each change becomes, and what a run does after it was stopped anywhere.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Sent, config, database, read, server, start};
+use common::{Sent, config, database, on, read, server, start};
+use dstream_servers::Mariadb;
 use serde_json::{Value, json};
 
 /// The states of a run that has seen nothing yet.
@@ -94,16 +98,19 @@ fn checkpoints_stand_between_transactions_and_a_resumed_run_sends_exactly_the_re
     server.sql(&db, "CREATE TABLE t (id int PRIMARY KEY, tx int)");
     let mut config = config(&db, json!({}));
     let states = from_here(&config);
-    for tx in 0..40 {
-        let (from, to) = (tx * 100, tx * 100 + 99);
-        server.sql(&db, &format!("INSERT INTO t SELECT seq, {tx} FROM seq_{from}_to_{to}"));
-    }
+    // More than fits between two checkpoints, several times.
+    let insert = |tx: u32| {
+        let (from, to) = (tx * 250, tx * 250 + 249);
+        format!("INSERT INTO t SELECT seq, {tx} FROM seq_{from}_to_{to}")
+    };
+    server.sql(&db, &(0..320).map(insert).collect::<Vec<_>>().join("; "));
     for by in ["gtid", "file"] {
         config["position"] = json!(by);
         let mut sent = Sent::default();
         let mut states = states.clone();
         // Killed again and again, each time a little later.
-        for stop in (150..4000).step_by(450) {
+        let mut resumed = 0;
+        for stop in (1000..80_000).step_by(9000) {
             let mut host = start(&config, &states);
             let mut part = Sent { states: states.clone(), ..Sent::default() };
             part.until(&mut host, |part| part.committed + sent.rows.len() >= stop);
@@ -111,13 +118,70 @@ fn checkpoints_stand_between_transactions_and_a_resumed_run_sends_exactly_the_re
             states = part.states;
             part.rows.truncate(part.committed);
             let transactions = part.rows.chunk_by(|a, b| a["data"]["tx"] == b["data"]["tx"]);
-            assert!(transactions.into_iter().all(|rows| rows.len() == 100), "whole ones");
+            assert!(transactions.into_iter().all(|rows| rows.len() == 250), "whole ones");
+            resumed += usize::from(!part.rows.is_empty());
             sent.rows.extend(part.rows);
         }
+        assert!(resumed > 2, "killed {resumed} times in the middle");
         sent.rows.extend(read(&config, &states).rows);
         let ids: Vec<_> = sent.rows.iter().map(|r| r["data"]["id"].as_u64().unwrap()).collect();
-        assert_eq!(ids, (0..4000).collect::<Vec<_>>(), "{by}");
+        let wrong = ids.iter().zip(0..80_000).find(|(id, wanted)| *id != wanted);
+        assert!(wrong.is_none() && ids.len() == 80_000, "{by}: {wrong:?} of {}", ids.len());
     }
+}
+
+/// A log without checksums, with compressed rows and statements, in several files.
+#[test]
+fn a_log_may_be_compressed_without_checksums_and_in_many_files() {
+    let server = Mariadb::start(&[
+        "--binlog-checksum=NONE",
+        "--log-bin-compress=1",
+        "--log-bin-compress-min-len=10",
+    ]);
+    server.create_database("d");
+    server.sql("d", "CREATE TABLE t (id int PRIMARY KEY, text varchar(1000))");
+    for by in ["gtid", "file"] {
+        let config = on(&server, "d", json!({"position": by}));
+        let states = from_here(&config);
+        server.sql("d", "INSERT INTO t SELECT seq, REPEAT('x', 900) FROM seq_1_to_500");
+        server.sql("", "FLUSH BINARY LOGS");
+        server.sql("", "FLUSH BINARY LOGS");
+        server.sql("d", "UPDATE t SET text = REPEAT('y', 900) WHERE id = 7");
+        server.sql("d", "ALTER TABLE t ADD b int DEFAULT 5 COMMENT 'a statement of some length'");
+        server.sql("d", "INSERT INTO t VALUES (1000, 'z', 6); TRUNCATE TABLE t");
+        let sent = read(&config, &states);
+        assert!(sent.ended, "{by}: {:?}", sent.error);
+        assert_eq!(sent.rows.len(), 503, "{by}");
+        assert_eq!(sent.rows[499]["data"], json!({"id": 500, "text": "x".repeat(900)}));
+        assert_eq!(sent.rows[500]["data"]["text"], json!("y".repeat(900)));
+        assert_eq!(sent.rows[501]["data"], json!({"id": 1000, "text": "z", "b": 6}));
+        assert_eq!(sent.ops()[502], "truncate");
+        let file = sent.states[""]["position"].as_str().unwrap().split(':').next().unwrap();
+        let status = server.sql("", "SHOW MASTER STATUS");
+        assert!(status.starts_with(file), "{by}: {file}, and the server is at {status}");
+        server.sql("d", "ALTER TABLE t DROP b");
+    }
+}
+
+/// Names of columns are the catalog's where the log has none.
+#[test]
+fn a_statement_that_changes_a_table_has_the_catalog_asked_again() {
+    let server = Mariadb::start(&["--binlog-row-metadata=NO_LOG"]);
+    server.create_database("d");
+    server.sql("d", "CREATE TABLE t (id int PRIMARY KEY, a int)");
+    let mut host = start(&on(&server, "d", json!({})), &BTreeMap::new());
+    let mut sent = Sent::default();
+    sent.until(&mut host, |sent| sent.states.contains_key(""));
+    server.sql("d", "INSERT INTO t VALUES (1, 1)");
+    sent.until(&mut host, |sent| sent.rows.len() == 1);
+    server.sql("d", "ALTER TABLE t RENAME COLUMN a TO b");
+    server.sql("d", "INSERT INTO t VALUES (2, 2)");
+    sent.until(&mut host, |sent| sent.rows.len() == 2);
+    assert_eq!(sent.data(), [&json!({"id": 1, "a": 1}), &json!({"id": 2, "b": 2})]);
+    server.sql("d", "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, c int)");
+    server.sql("d", "INSERT INTO t VALUES (3, 3)");
+    sent.until(&mut host, |sent| sent.rows.len() == 3);
+    assert_eq!(sent.rows[2]["data"], json!({"id": 3, "c": 3}));
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! `check`, `discover`, `plan`, `init`, `status`, `destroy`.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

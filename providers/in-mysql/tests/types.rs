@@ -1,11 +1,15 @@
 //! Every type, out of the snapshot and out of the log: the same JSON, and the right one.
+
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use common::{config, database, read, server};
+use common::{config, database, on, read, server};
+use dstream_servers::Mariadb;
 use serde_json::{Value, json};
 
 /// Column, values to write, and what they are in JSON.
@@ -57,6 +61,8 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("datetime(6)", &[("'2024-01-01 10:20:30.000001'", "\"2024-01-01T10:20:30.000001\"")]),
+    ("datetime(2)", &[("'2024-01-01 10:20:30.05'", "\"2024-01-01T10:20:30.05\"")]),
+    ("time(4)", &[("'10:20:30.0012'", "\"10:20:30.0012\"")]),
     ("datetime(3)", &[("'2024-01-01 10:20:30.120'", "\"2024-01-01T10:20:30.120\"")]),
     (
         "timestamp null",
@@ -130,11 +136,18 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
     ("blob compressed", &[("X'00FF'", "\"AP8=\"")]),
 ];
 
+/// A table for each type.
+fn tables(db: &str) {
+    for (at, (kind, _)) in TYPES.iter().enumerate() {
+        server().sql(db, &format!("CREATE TABLE t{at:02} (id int PRIMARY KEY, v {kind})"));
+    }
+}
+
+/// Fills them; what each row is to be shown as.
 fn values(db: &str) -> Vec<String> {
     let server = server();
     let mut wanted = Vec::new();
     for (at, (kind, values)) in TYPES.iter().enumerate() {
-        server.sql(db, &format!("CREATE TABLE t{at:02} (id int PRIMARY KEY, v {kind})"));
         for (id, (value, json)) in values.iter().enumerate() {
             server.sql(
                 db,
@@ -175,14 +188,18 @@ fn shown(sent: &common::Sent) -> Vec<String> {
 
 fn compare(db: &str) {
     let config = config(db, json!({}));
+    // Tables that came later would be read whole, and nothing out of the log.
+    tables(db);
     let before = read(&config, &BTreeMap::new());
     assert!(before.ended, "{:?}", before.error);
     let wanted = values(db);
     let log = read(&config, &before.states);
     assert!(log.ended, "{:?}", log.error);
+    assert!(log.ops().iter().all(|op| *op == "insert"), "{:?}", log.ops());
     assert_eq!(shown(&log), wanted, "out of the log");
     let snapshot = read(&config, &BTreeMap::new());
     assert!(snapshot.ended, "{:?}", snapshot.error);
+    assert!(snapshot.ops().iter().all(|op| *op == "read"), "{:?}", snapshot.ops());
     assert_eq!(shown(&snapshot), wanted, "out of the snapshot");
     let key = |schema: &&Value| schema["stream"].to_string();
     let mut log_schemas: Vec<_> = log.schemas.iter().collect();
@@ -206,4 +223,52 @@ fn without_full_metadata_the_catalog_says_what_the_log_leaves_out() {
         compare(&db);
     }
     server().sql("", "SET GLOBAL binlog_row_metadata = 'FULL'");
+}
+
+/// The forms from before MySQL 5.6, which tables of that age keep.
+#[test]
+fn times_in_their_old_forms_are_read_too() {
+    let server = Mariadb::start(&["--mysql56-temporal-format=0"]);
+    server.create_database("d");
+    server.sql("d", "CREATE TABLE t (id int PRIMARY KEY, t time, d datetime, s timestamp NULL)");
+    let config = on(&server, "d", json!({}));
+    let states = read(&config, &BTreeMap::new()).states;
+    server.sql(
+        "d",
+        "SET time_zone = '+00:00', sql_mode = ''; INSERT INTO t VALUES \
+         (1, '-838:59:58', '9999-12-31 23:59:58', '2024-06-01 12:00:01'), \
+         (2, '25:00:01', '0000-00-00', '0000-00-00'), (3, NULL, NULL, NULL)",
+    );
+    let log = read(&config, &states);
+    let wanted = [
+        &json!({"id": 1, "t": "-838:59:58", "d": "9999-12-31T23:59:58", "s": "2024-06-01T12:00:01Z"}),
+        &json!({"id": 2, "t": "25:00:01", "d": "0000-00-00T00:00:00", "s": "0000-00-00T00:00:00Z"}),
+        &json!({"id": 3, "t": null, "d": null, "s": null}),
+    ];
+    assert_eq!(log.data(), wanted, "{:?}", log.error);
+    assert_eq!(read(&config, &BTreeMap::new()).data(), wanted, "out of the snapshot");
+}
+
+#[test]
+fn a_computed_column_is_part_of_neither_and_a_stored_one_of_both() {
+    let db = database("computed");
+    let server = server();
+    server.sql(
+        &db,
+        "CREATE TABLE t (a int AS (id * 2) VIRTUAL, id int PRIMARY KEY, b int AS (id * 3) STORED, c int)",
+    );
+    let config = config(&db, json!({}));
+    let states = read(&config, &BTreeMap::new()).states;
+    server.sql(&db, "INSERT INTO t (id, c) VALUES (1, 7)");
+    let (log, snapshot) = (read(&config, &states), read(&config, &BTreeMap::new()));
+    assert_eq!(log.data(), [&json!({"id": 1, "b": 3, "c": 7})], "{:?}", log.error);
+    assert_eq!(snapshot.data(), log.data());
+    let names = |sent: &common::Sent| -> Vec<String> {
+        let fields = sent.schemas[0]["fields"].as_array().unwrap().iter();
+        fields.map(|field| field["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (names(&log), names(&snapshot)),
+        (vec!["id".into(), "b".into(), "c".into()], names(&log))
+    );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dstream_cdc::TablePattern;
+use dstream_cdc::{TablePattern, Until, table_patterns};
 use dstream_postgres::ConnectionSettings;
 use dstream_sdk::{ByteSize, Error, Result, TimeSpan};
 use schemars::JsonSchema;
@@ -143,17 +143,6 @@ pub(crate) enum Snapshot {
     WhenNeeded,
 }
 
-/// When the stream ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Until {
-    /// When it is stopped.
-    #[default]
-    Stopped,
-    /// With what was committed when the run began.
-    CaughtUp,
-}
-
 fn yes() -> bool {
     true
 }
@@ -177,7 +166,7 @@ fn gibibyte() -> ByteSize {
 impl Config {
     /// `tables` as patterns.
     pub(crate) fn tables(&self) -> Result<Vec<TablePattern>> {
-        patterns("tables", &self.tables)
+        table_patterns("tables", &self.tables)
     }
 
     /// Whether tables that are made later can be meant.
@@ -187,7 +176,7 @@ impl Config {
 
     /// `exclude` as patterns.
     pub(crate) fn exclude(&self) -> Result<Vec<TablePattern>> {
-        patterns("exclude", &self.exclude)
+        table_patterns("exclude", &self.exclude)
     }
 
     /// The settings of single tables.
@@ -236,13 +225,6 @@ impl Config {
         let publication = self.publication.clone().unwrap_or_else(|| default.clone());
         (publication, self.slot.clone().unwrap_or(default))
     }
-}
-
-fn patterns(path: &str, all: &[String]) -> Result<Vec<TablePattern>> {
-    let read = |(i, text): (usize, &String)| {
-        text.parse().map_err(|e| Error::config(format!("{path}[{i}]"), format!("{e}")))
-    };
-    all.iter().enumerate().map(read).collect()
 }
 
 fn is_slot_name(name: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::explain;
 use crate::input::PostgresInput;
 use crate::setup::server::{self, Server};
-use crate::setup::{publication, slot};
+use crate::setup::{publication, slot, tables};
 use crate::table::Table;
 
 /// What every operation begins with.
@@ -49,10 +49,11 @@ impl Check for PostgresInput {
             }
         }
         let version = session.server.version_text();
-        let tables = publication::wanted(&mut session.wire, &config).await?.len();
-        let tables =
-            if tables == 0 { "those of the publication".into() } else { tables.to_string() };
-        Ok(format!("PostgreSQL {version}, wal_level logical, tables: {tables}"))
+        let count = match tables::wanted(&mut session.wire, &config).await?.len() {
+            0 => "those of the publication".into(),
+            count => count.to_string(),
+        };
+        Ok(format!("PostgreSQL {version}, wal_level logical, tables: {count}"))
     }
 }
 
@@ -62,12 +63,12 @@ impl Discover for PostgresInput {
     async fn discover(config: Config, context: &TaskContext) -> Result<Vec<StreamSchema>> {
         let mut session = Session::open(&config, context).await?;
         let wire = &mut session.wire;
-        let mut tables = publication::wanted(wire, &config).await?;
-        if tables.is_empty() {
-            tables = catalog::published(wire, &session.publication, session.server.version).await?;
+        let mut found = tables::wanted(wire, &config).await?;
+        if found.is_empty() {
+            found = catalog::published(wire, &session.publication, session.server.version).await?;
         }
-        let mut streams = Vec::with_capacity(tables.len());
-        for info in &tables {
+        let mut streams = Vec::with_capacity(found.len());
+        for info in &found {
             let table =
                 Table::resolve(wire, &info.schema, &info.name, &info.columns, &info.key).await?;
             streams.push(table.schema);

@@ -1,6 +1,8 @@
 //! The input conforms. A source that forgets what was acknowledged cannot be read twice from its
 //! beginning, so it is the snapshot that is read here; the stream has its own tests.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,41 +1,28 @@
 //! MySQL and MariaDB as a [`Database`].
 
-use dstream_mysql::Server;
-use dstream_sdk::{Error, ErrorKind, Result};
+use std::sync::Arc;
+
+use dstream_mysql::mysql_async::prelude::Queryable;
+use dstream_mysql::mysql_async::{Conn, Row};
+use dstream_mysql::{Server, error, is_about_row, text};
+use dstream_sdk::{ErrorKind, Result};
+use dstream_sql::rows::{self, Prepared, Rows};
 use dstream_sql::{
-    Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Table, TableName, TableSettings, Target,
+    Access, Batch, Database, DbResult, Dialect as _, Existing, Failure, Loading, Mode, Param,
+    Refused, Reply, Table, TableName, TableSettings, Target,
 };
+use tokio::sync::Mutex;
 
 use crate::config::Settings;
 use crate::dialect::MySqlDialect;
-use crate::failure::fatal;
-use crate::literal::Literal;
-use crate::merge::Merging;
-use crate::session::Session;
-use crate::{catalog, types};
+use crate::{catalog, session};
 
-/// A connection, and a second one where tables are made.
+/// A connection.
 pub(crate) struct MySql {
-    session: Session,
-    dialect: MySqlDialect,
-    server: Server,
+    conn: Arc<Mutex<Conn>>,
+    pub(crate) dialect: MySqlDialect,
     max_packet: usize,
-    settings: Settings,
-    beside: Option<Box<MySql>>,
 }
-
-/// What writes a table.
-pub(crate) struct Prepared {
-    pub(crate) literals: Vec<Literal>,
-    /// Whether there are unique indexes beside the key.
-    pub(crate) has_other_keys: bool,
-    /// The longest statement that the server takes.
-    pub(crate) max_packet: usize,
-}
-
-/// What a name may have.
-const MAX_NAME_CHARS: usize = 64;
 
 impl Database for MySql {
     type Settings = Settings;
@@ -43,6 +30,7 @@ impl Database for MySql {
     type Target = Prepared;
 
     const SYSTEM: &'static str = "mysql";
+    const TITLE: &'static str = "MySQL";
     const LOADING: Loading = Loading::Grouped;
     const DDL_COMMITS: bool = true;
 
@@ -55,16 +43,13 @@ impl Database for MySql {
     }
 
     async fn connect(settings: &Settings, access: Access) -> Result<Option<Self>> {
-        let session = Session::open(settings, access).await?;
-        let server = Server::ask(&mut *session.conn().await).await?;
+        let conn = session::open(settings, access).await?;
+        let server = Server::ask(&mut *conn.lock().await).await?;
         let sql = "SELECT @@lower_case_table_names <> 0, @@max_allowed_packet";
-        let answer: Vec<_> = session.query(sql, &[]).await.map_err(fatal)?.concat();
-        let folds_case = answer.first() == Some(&Some("1".to_owned()));
-        let max_packet = answer.get(1).cloned().flatten().and_then(|text| text.parse().ok());
-        let dialect = MySqlDialect::new(settings, &server, folds_case);
-        let (settings, beside) = (settings.clone(), None);
-        let max_packet = max_packet.unwrap_or(1 << 20);
-        Ok(Some(Self { session, dialect, server, max_packet, settings, beside }))
+        let answer = conn.lock().await.query_first(sql).await.map_err(error)?;
+        let (folds_case, max_packet) = answer.unwrap_or((false, 1 << 20));
+        let dialect = MySqlDialect { settings: settings.clone(), server, folds_case };
+        Ok(Some(Self { conn, dialect, max_packet }))
     }
 
     fn dialect(&self) -> &MySqlDialect {
@@ -72,25 +57,26 @@ impl Database for MySql {
     }
 
     fn fingerprint(&self) -> String {
-        format!("mysql:{}/{}", self.server.identity, self.settings.bookkeeping_database)
+        let MySqlDialect { server, settings, .. } = &self.dialect;
+        format!("mysql:{}/{}", server.identity, settings.bookkeeping_database)
     }
 
     async fn about(&mut self) -> Result<String> {
-        let books = self.dialect.bookkeeping().checkpoints;
-        let sql = format!("SELECT 1 FROM {} LIMIT 0", self.dialect.quote_table(&books));
-        if let Err(error) = self.session.query(&sql, &[]).await.map_err(fatal)
+        let books = self.dialect.quote(&self.dialect.settings.bookkeeping_database);
+        let sql = format!("SELECT 1 FROM {books}._dstream_checkpoints LIMIT 0");
+        if let Err(error) = self.query(&sql, &[]).await
             && error.kind() == ErrorKind::Auth
         {
-            let database = &self.settings.bookkeeping_database;
+            let database = &self.dialect.settings.bookkeeping_database;
             return Err(error.context(format!(
                 "the user may not use the database `{database}`, which keeps the checkpoints: GRANT ALL ON {}.* TO the user",
                 self.dialect.quote(&database.replace('_', "\\_"))
             )));
         }
         let sql = "SELECT CURRENT_USER(), @@innodb_flush_log_at_trx_commit";
-        let row = self.session.query(sql, &[]).await.map_err(fatal)?.concat();
+        let row = self.query(sql, &[]).await?.concat();
         let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-        let (title, database) = (self.server.title(), self.settings.database());
+        let (title, database) = (self.dialect.server.title(), self.dialect.settings.database());
         let loses = match text(1) {
             "1" => "",
             _ => {
@@ -100,53 +86,24 @@ impl Database for MySql {
         Ok(format!("{title}, database `{database}` as `{}`{loses}", text(0)))
     }
 
-    async fn begin(&mut self) -> Result<()> {
-        self.run("START TRANSACTION").await
-    }
-
-    async fn commit(&mut self) -> Result<()> {
-        self.run("COMMIT").await.map_err(|error| error.context("at the commit"))
-    }
-
-    async fn rollback(&mut self) -> Result<()> {
-        self.run("ROLLBACK").await
-    }
-
     async fn run(&mut self, sql: &str) -> Result<()> {
-        self.session.run(sql.as_bytes()).await.map(drop).map_err(fatal)
-    }
-
-    async fn beside(&mut self) -> Result<&mut Self> {
-        if self.beside.is_none() {
-            let second = Self::connect(&self.settings, Access::Run).await?;
-            self.beside = second.map(Box::new);
-        }
-        self.beside.as_deref_mut().ok_or_else(|| Error::transient("no second connection"))
+        self.conn.lock().await.query_drop(sql).await.map_err(error)
     }
 
     async fn is_ours(&mut self, table: &TableName) -> Result<bool> {
-        catalog::is_ours(&self.session, &self.dialect, table).await
+        catalog::is_ours(self, table).await
     }
 
     async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
-        self.session.execute(sql, params).await
+        let mut conn = self.conn.lock().await;
+        conn.exec_drop(sql, session::values(params)).await.map_err(error)?;
+        Ok(conn.affected_rows())
     }
 
     async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>> {
-        self.session.query(sql, params).await.map_err(fatal)
-    }
-
-    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<MySqlDialect>>> {
-        catalog::existing(&self.session, &self.dialect, table).await
-    }
-
-    async fn known_types(&mut self, table: &mut Table) -> Result<()> {
-        let names = table.names().chain([table.name.name.as_str()]);
-        if let Some(long) = names.into_iter().find(|name| name.chars().count() > MAX_NAME_CHARS) {
-            return Err(too_long(long));
-        }
-        types::fit(&self.dialect, table);
-        Ok(())
+        let mut conn = self.conn.lock().await;
+        let rows: Vec<Row> = conn.exec(sql, session::values(params)).await.map_err(error)?;
+        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
     }
 
     async fn target(
@@ -155,14 +112,8 @@ impl Database for MySql {
         existing: &Existing<MySqlDialect>,
         settings: &TableSettings,
     ) -> Result<Prepared> {
-        let (session, dialect) = (&self.session, &existing.dialect);
-        catalog::has_transactions(session, dialect, &table.name).await?;
-        let (on_key, has_other_keys) = catalog::unique(session, dialect, table).await?;
-        if settings.mode == Mode::Upsert && !on_key {
-            return Err(no_unique_index(dialect, table));
-        }
-        let literals = catalog::literals(session, dialect, table).await?;
-        Ok(Prepared { literals, has_other_keys, max_packet: self.max_packet })
+        catalog::has_transactions(self, &table.name).await?;
+        rows::prepare(self, table, existing, settings, catalog::UNIQUE).await
     }
 
     async fn load(
@@ -172,31 +123,24 @@ impl Database for MySql {
         mode: Mode,
         _: &mut Refused,
     ) -> DbResult<()> {
-        let Self { session, dialect, .. } = self;
-        let merging = Merging { session, target, dialect };
-        match mode {
-            Mode::Upsert => merging.write(batch).await,
-            Mode::Append | Mode::History => merging.append(batch).await,
-        }
+        rows::load(self, target, batch, mode).await
     }
 }
 
-fn too_long(name: &str) -> Error {
-    Error::permanent(format!(
-        "the name `{name}` has {} characters, and MySQL takes {MAX_NAME_CHARS}: set `table`, or give the column a shorter name in a transform",
-        name.chars().count()
-    ))
-}
+impl Rows for MySql {
+    fn longest(&self) -> (usize, &'static str) {
+        (self.max_packet, "raise its max_allowed_packet")
+    }
 
-fn no_unique_index(dialect: &MySqlDialect, table: &Table) -> Error {
-    let Table { name, key, .. } = table;
-    let columns = key.join(", ");
-    let quoted = dialect.quote_all(key.iter().map(String::as_str));
-    let table = dialect.quote_table(name);
-    Error::config(
-        "key",
-        format!(
-            "the table `{name}` has no unique index on ({columns}), which upsert needs: ALTER TABLE {table} ADD UNIQUE ({quoted})"
-        ),
-    )
+    async fn send(&mut self, sql: &[u8]) -> DbResult<u64> {
+        let mut conn = self.conn.lock().await;
+        let done = conn.query_drop(sql).await;
+        done.map_err(|why| Failure::of(is_about_row(&why), error(why)))?;
+        Ok(conn.affected_rows())
+    }
+
+    /// The guard of an upsert makes a key null.
+    fn hides_why(failure: &Failure) -> bool {
+        matches!(failure, Failure::Row(error) if error.to_string().contains("(error 1048,"))
+    }
 }

@@ -4,11 +4,7 @@ mod catalog;
 mod config;
 mod database;
 mod dialect;
-mod failure;
-mod literal;
-mod merge;
 mod session;
-mod types;
 
 fn main() -> std::process::ExitCode {
     dstream_sdk::output::<dstream_sql::SqlOutput<database::MySql>>(dstream_sdk::about!(

@@ -1,73 +1,44 @@
 //! The connection: what the session is told, and how an open transaction is kept alive.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use dstream_mysql::error;
 use dstream_mysql::mysql_async::prelude::Queryable;
-use dstream_mysql::mysql_async::{Conn, Error, Params, Row, Value};
+use dstream_mysql::mysql_async::{Conn, Error, Params, Value};
 use dstream_sdk::{Result, TimeSpan};
-use dstream_sql::{Access, Param, Reply};
-use tokio::sync::{Mutex, MutexGuard};
+use dstream_sql::{Access, Param, keep_alive};
+use tokio::sync::Mutex;
 
 use crate::config::Settings;
-use crate::failure::fatal;
 
-/// How many times the server hears of an idle transaction before it would end it.
-const PINGS: u32 = 4;
-
-/// One connection.
-pub(crate) struct Session {
-    conn: Arc<Mutex<Conn>>,
-}
-
-impl Session {
-    pub(crate) async fn open(settings: &Settings, access: Access) -> Result<Self> {
-        let mut conn = dstream_mysql::connect(&settings.connection).await?;
-        for sql in prelude(settings, access) {
-            conn.query_drop(sql).await.map_err(fatal)?;
+/// A connection that is ready for what it is to do.
+pub(crate) async fn open(settings: &Settings, access: Access) -> Result<Arc<Mutex<Conn>>> {
+    let mut conn = dstream_mysql::connect(&settings.connection).await?;
+    for sql in prelude(settings, access) {
+        conn.query_drop(sql).await.map_err(error)?;
+    }
+    let logs_statements: Option<bool> = conn.query_first(LOGS_STATEMENTS).await.map_err(error)?;
+    if logs_statements != Some(true) {
+        conn.query_drop(READ_COMMITTED).await.map_err(error)?;
+    }
+    for sql in WHERE_ALLOWED {
+        // Not everybody may, and not every server has it.
+        match conn.query_drop(sql).await {
+            Ok(()) | Err(Error::Server(_)) => {}
+            Err(lost) => return Err(error(lost)),
         }
-        let logs_statements: Option<bool> =
-            conn.query_first(LOGS_STATEMENTS).await.map_err(fatal)?;
-        if logs_statements != Some(true) {
-            conn.query_drop(READ_COMMITTED).await.map_err(fatal)?;
-        }
-        for sql in WHERE_ALLOWED {
-            // Not everybody may, and not every server has it.
-            if let Err(error) = conn.query_drop(sql).await
-                && !matches!(error, Error::Server(_))
-            {
-                return Err(fatal(error));
+    }
+    let conn = Arc::new(Mutex::new(conn));
+    if access == Access::Run {
+        // Who holds it is talking to the server.
+        keep_alive(&conn, settings.takeover_timeout.0, |conn| async move {
+            match conn.try_lock() {
+                Ok(mut conn) => conn.ping().await.is_ok(),
+                Err(_) => true,
             }
-        }
-        let conn = Arc::new(Mutex::new(conn));
-        if access == Access::Run {
-            keep_alive(&conn, settings.takeover_timeout.0 / PINGS);
-        }
-        Ok(Self { conn })
+        });
     }
-
-    pub(crate) async fn conn(&self) -> MutexGuard<'_, Conn> {
-        self.conn.lock().await
-    }
-
-    /// Statements without an answer; how many rows the last of them found.
-    pub(crate) async fn run(&self, sql: &[u8]) -> Result<u64, Error> {
-        let mut conn = self.conn().await;
-        conn.query_drop(sql).await?;
-        Ok(conn.affected_rows())
-    }
-
-    /// Prepared once a session; how many rows it concerned.
-    pub(crate) async fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
-        let mut conn = self.conn().await;
-        conn.exec_drop(sql, values(params)).await.map_err(fatal)?;
-        Ok(conn.affected_rows())
-    }
-
-    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Reply>, Error> {
-        let rows: Vec<Row> = self.conn().await.exec(sql, values(params)).await?;
-        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
-    }
+    Ok(conn)
 }
 
 /// What a run asks for where it can be had: a table of many texts is made though a row that fills
@@ -105,43 +76,11 @@ fn prelude(settings: &Settings, access: Access) -> Vec<String> {
     all
 }
 
-/// A connection that waits for rows is kept from the server's time-out, for as long as this process
-/// runs: one that is stopped or cut off is ended, so that it does not hold up its successor.
-fn keep_alive(conn: &Arc<Mutex<Conn>>, every: Duration) {
-    let conn = Arc::downgrade(conn);
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
-            let Some(conn) = conn.upgrade() else { return };
-            // Who holds it is talking to the server; and a connection that is lost is noticed by
-            // the next statement of the run itself.
-            if let Ok(mut conn) = conn.try_lock()
-                && conn.ping().await.is_err()
-            {
-                return;
-            }
-        }
-    });
-}
-
-fn values(params: &[Param<'_>]) -> Params {
+/// Parameters of a statement.
+pub(crate) fn values(params: &[Param<'_>]) -> Params {
     let value = |param: &Param<'_>| match param {
         Param::Text(text) => Value::from(*text),
         Param::Int(number) => Value::from(*number),
     };
-    match params {
-        [] => Params::Empty,
-        params => Params::Positional(params.iter().map(value).collect()),
-    }
-}
-
-/// An answer as text. Ours are numbers and texts.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::NULL => None,
-        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        Value::Int(number) => Some(number.to_string()),
-        Value::UInt(number) => Some(number.to_string()),
-        other => Some(other.as_sql(true)),
-    }
+    Params::Positional(params.iter().map(value).collect())
 }

@@ -1,26 +1,19 @@
 //! The MySQL output conforms, in each mode.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
+
 mod common;
 
-use dstream_testkit::serde_json::json;
+use dstream_sql_testkit::{TestDatabase as _, Value};
 
-macro_rules! conforms {
-    ($mode:ident) => {
-        mod $mode {
-            dstream_testkit::conformance_output!(
-                env!("CARGO_BIN_EXE_dstream-out-mysql"),
-                |_| {
-                    let db = crate::common::Database::new();
-                    let mode = stringify!($mode);
-                    let user = "writer IDENTIFIED BY 'secret'";
-                    db.sql(&format!("CREATE USER IF NOT EXISTS {user}; GRANT ALL ON *.* TO writer"));
-                    db.config(&super::json!({"mode": mode, "key": ["id"], "user": "writer", "password": "secret"}))
-                }
-            );
-        }
-    };
+dstream_sql_testkit::conforms!(env!("CARGO_BIN_EXE_dstream-out-mysql"), config);
+
+fn config(_: &std::path::Path, mut more: Value) -> Value {
+    let db = common::Db::new();
+    let user = "writer IDENTIFIED BY 'secret'";
+    db.sql(&format!("CREATE USER IF NOT EXISTS {user}; GRANT ALL ON *.* TO writer"));
+    more["user"] = "writer".into();
+    more["password"] = "secret".into();
+    db.config(&more)
 }
-
-conforms!(append);
-conforms!(upsert);
-conforms!(history);

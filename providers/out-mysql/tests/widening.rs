@@ -1,19 +1,21 @@
 //! Making and widening a table commits whatever is open, so it is done beside the transaction, and
 //! never while that holds rows: nothing is lost or doubled, wherever a run is killed.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
-use std::io::{BufRead, Write};
-use std::process::{Command, Stdio};
-
-use common::{Database, PROGRAM, checkpoint, commit, finish, row};
-use dstream_testkit::serde_json::{self, Value, json};
+use common::Db;
+use dstream_sql_testkit::kill::Run;
+use dstream_sql_testkit::{
+    FakeHost, TestDatabase as _, Value, checkpoint, commit, finish, json, row,
+};
 
 /// More than one run of envelopes that the output gets at once.
-fn many(host: &mut dstream_testkit::FakeHost, ids: std::ops::Range<u32>, columns: &[&str]) {
+fn many(host: &mut FakeHost, ids: std::ops::Range<u32>, columns: &[&str]) {
     let pad = "x".repeat(2000);
     for id in ids {
         let mut data = json!({"id": id, "pad": pad});
@@ -27,7 +29,7 @@ fn many(host: &mut dstream_testkit::FakeHost, ids: std::ops::Range<u32>, columns
 #[test]
 fn rows_that_were_written_before_their_table_is_widened_are_there_once() {
     for mode in ["append", "upsert", "history"] {
-        let db = Database::new();
+        let db = Db::new();
         let (mut host, _) = db.start(&json!({"mode": mode, "key": ["id"]}));
         many(&mut host, 0..10, &[]);
         commit(&mut host, 1);
@@ -47,7 +49,7 @@ fn rows_that_were_written_before_their_table_is_widened_are_there_once() {
 
 #[test]
 fn what_was_refused_before_a_table_is_widened_is_refused_once() {
-    let db = Database::new();
+    let db = Db::new();
     db.sql("CREATE TABLE s (id int PRIMARY KEY, pad longtext, n tinyint)");
     let (mut host, _) = db.start(&json!({}));
     many(&mut host, 0..800, &[]);
@@ -66,31 +68,49 @@ fn what_was_refused_before_a_table_is_widened_is_refused_once() {
 }
 
 /// A schema that comes in the middle of an interval, for a table that has rows in it already: what
-/// came before is written again under the schema of its time.
+/// came before is written again under the schema of its time, whether that one's first row stood
+/// before the last commit or behind it.
 #[test]
 fn a_schema_in_the_middle_holds_for_what_comes_behind_it() {
-    let db = Database::new();
-    db.sql("CREATE TABLE s (id int PRIMARY KEY, pad longtext, kept int); INSERT INTO s VALUES (1, '', 7), (2, '', 7)");
-    let (mut host, _) = db.start(&json!({"mode": "upsert"}));
-    let schema = |names: &[&str]| {
-        let fields: Vec<Value> =
-            names.iter().map(|name| json!({"name": name, "type": "int32"})).collect();
-        json!({"@schema": {"stream": "s", "key": ["id"], "fields": fields}})
-    };
-    host.send_json(&schema(&["id"])).unwrap();
-    row(&mut host, "update", &json!({"id": 1}), &json!({}));
-    commit(&mut host, 1);
-    row(&mut host, "update", &json!({"id": 1}), &json!({}));
-    host.send_json(&schema(&["id", "kept", "new"])).unwrap();
-    row(&mut host, "update", &json!({"id": 2, "kept": 8, "new": 9}), &json!({}));
-    assert_eq!(commit(&mut host, 2)["@committed"]["written"], 2);
-    finish(host);
-    assert_eq!(db.sql("SELECT id, kept, new FROM s ORDER BY id"), "1|7|NULL\n2|8|9");
+    let wider = (["id"].as_slice(), ["id", "kept", "new"].as_slice(), "1|7|\n2|8|9");
+    // What the second one has not stays as it is.
+    let other = (["id", "kept"].as_slice(), ["id", "new"].as_slice(), "1|8|\n2|7|9");
+    for ((first, second, expected), early) in
+        [(wider, true), (wider, false), (other, true), (other, false)]
+    {
+        let db = Db::new();
+        db.sql("CREATE TABLE s (id int PRIMARY KEY, pad longtext, kept int); INSERT INTO s VALUES (1, '', 7), (2, '', 7)");
+        let (mut host, _) = db.start(&json!({"mode": "upsert"}));
+        let schema = |names: &[&str]| {
+            let fields: Vec<Value> =
+                names.iter().map(|name| json!({"name": name, "type": "int32"})).collect();
+            json!({"@schema": {"stream": "s", "key": ["id"], "fields": fields}})
+        };
+        let data = |id: u32, names: &[&str]| {
+            let mut data = json!({"id": id});
+            for name in &names[1..] {
+                data[name] = json!(if *name == "kept" { 8 } else { 9 });
+            }
+            data
+        };
+        host.send_json(&schema(first)).unwrap();
+        if early {
+            row(&mut host, "update", &data(1, first), &json!({}));
+        }
+        commit(&mut host, 1);
+        row(&mut host, "update", &data(1, first), &json!({}));
+        host.send_json(&schema(second)).unwrap();
+        row(&mut host, "update", &data(2, second), &json!({}));
+        assert_eq!(commit(&mut host, 2)["@committed"]["written"], 2);
+        finish(host);
+        let rows = db.sql("SELECT id, kept, new FROM s ORDER BY id");
+        assert_eq!(rows, expected, "{first:?} {early}");
+    }
 }
 
 #[test]
 fn a_partition_that_was_claimed_inside_stays_claimed() {
-    let db = Database::new();
+    let db = Db::new();
     let (mut host, _) = db.start(&json!({}));
     // More than is held back, so that the transaction is open.
     many(&mut host, 0..6000, &[]);
@@ -116,7 +136,7 @@ fn a_run_that_is_killed_beside_a_new_table_or_column_goes_on() {
     for mode in ["append", "upsert"] {
         for point in ["before_ddl", "after_ddl"] {
             for nth in 1..=5 {
-                let db = Database::new();
+                let db = Db::new();
                 let killed = !one_run(&db, mode, &format!("{point}:{nth}"));
                 assert!(killed, "{mode} {point}:{nth} was not passed");
                 // What the killed run made or noted is found again, and its rows are not there.
@@ -138,7 +158,7 @@ fn a_run_that_is_killed_beside_a_new_table_or_column_goes_on() {
 /// Killed behind the note of a table, there is nothing to destroy, and nothing fails.
 #[test]
 fn a_note_without_its_table_is_no_obstacle() {
-    let db = Database::new();
+    let db = Db::new();
     assert!(!one_run(&db, "append", "before_ddl:1"));
     let note = format!("SELECT count(*) FROM {}._dstream_tables", db.books());
     assert_eq!((db.sql(&note), db.sql("SHOW TABLES")), ("1".into(), String::new()));
@@ -150,22 +170,10 @@ fn a_note_without_its_table_is_no_obstacle() {
 
 /// Sends what is missing, to two tables in turn; from rows 400 and 800 on with a column more.
 /// Whether it came to its end.
-fn one_run(db: &Database, mode: &str, point: &str) -> bool {
-    let mut child = Command::new(PROGRAM)
-        .env("DSTREAM_FAIL_POINT", point)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
+fn one_run(db: &Db, mode: &str, point: &str) -> bool {
     let mut command = db.command("run", &json!({"mode": mode, "key": ["id"]}));
     command["commit_within_ms"] = json!(1);
-    writeln!(stdin, "{command}").unwrap();
-    stdout.read_line(&mut line).unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
+    let (mut run, ready) = Run::start::<Db>(&command, point);
     let mut next = ready["checkpoint"]["in"][""].as_u64().unwrap_or(0);
     let (mut id, pad) = (0, "x".repeat(4000));
     while next < ROWS {
@@ -185,11 +193,9 @@ fn one_run(db: &Database, mode: &str, point: &str) -> bool {
         }
         id += 1;
         text += &format!("{{\"@checkpoint\":{{\"id\":{id},\"state\":{{\"\":{next}}}}}}}\n");
-        line.clear();
-        if stdin.write_all(text.as_bytes()).is_err() || stdout.read_line(&mut line).unwrap() == 0 {
+        if !run.step(&text) {
             break;
         }
     }
-    drop(stdin);
-    child.wait().unwrap().success()
+    run.end()
 }

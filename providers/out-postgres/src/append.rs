@@ -3,12 +3,11 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use dstream_sdk::{Error, Result};
-use dstream_sql::{Batch, DbResult, Failure, Target};
+use dstream_sdk::Result;
+use dstream_sql::{Batch, DbResult, Target};
 use futures_util::SinkExt as _;
 
 use crate::database::Prepared;
-use crate::encoding::WrongValue;
 use crate::failure::{failure, fatal};
 use crate::session::Session;
 
@@ -58,7 +57,7 @@ fn write_row(
         let start = out.len();
         let there = match cell {
             Some(cell) => {
-                encoding.write(*cell, out).map_err(|error| wrong_value(target, at, &error))?
+                encoding.write(*cell, out).map_err(|error| target.wrong_value(at, error))?
             }
             None => false,
         };
@@ -86,12 +85,6 @@ fn escape(out: &mut Vec<u8>, start: usize) {
             byte => out.push(byte),
         }
     }
-}
-
-#[cold]
-pub(crate) fn wrong_value(target: &Target<Prepared>, column: usize, why: &WrongValue) -> Failure {
-    let name = target.name(column);
-    Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
 }
 
 /// Rows of a table without columns.

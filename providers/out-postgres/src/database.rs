@@ -3,7 +3,7 @@
 use dstream_sdk::{Error, Result};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Table, TableName, TableSettings, Target, statements,
+    Reply, Table, TableSettings, Target, statements,
 };
 
 use crate::append;
@@ -33,9 +33,6 @@ pub(crate) struct Prepared {
     empty: String,
 }
 
-/// PostgreSQL cuts longer names off, and the next one with the same beginning would be the same.
-const MAX_NAME_BYTES: usize = 63;
-
 /// From here on COPY is faster than a set, though it takes two round trips.
 const WORTH_COPY: usize = 64;
 
@@ -45,6 +42,7 @@ impl Database for Postgres {
     type Target = Prepared;
 
     const SYSTEM: &'static str = "postgresql";
+    const TITLE: &'static str = "PostgreSQL";
     const LOADING: Loading = Loading::Grouped;
 
     fn check(settings: &Settings) -> Result<()> {
@@ -110,15 +108,7 @@ impl Database for Postgres {
         self.session.query(sql, params).await.map_err(fatal)
     }
 
-    async fn existing(&mut self, table: &TableName) -> Result<Option<Existing<PostgresDialect>>> {
-        catalog::existing(&mut self.session, &self.dialect, table).await.map_err(fatal)
-    }
-
     async fn known_types(&mut self, table: &mut Table) -> Result<()> {
-        let names = table.names().chain([table.name.name.as_str()]);
-        if let Some(long) = names.into_iter().find(|name| name.len() > MAX_NAME_BYTES) {
-            return Err(too_long(long));
-        }
         catalog::known_types(&mut self.session, &mut table.columns).await.map_err(fatal)
     }
 
@@ -128,13 +118,13 @@ impl Database for Postgres {
         existing: &Existing<PostgresDialect>,
         settings: &TableSettings,
     ) -> Result<Prepared> {
-        let (session, dialect) = (&mut self.session, &existing.dialect);
+        let dialect = &existing.dialect;
         if settings.mode == Mode::Upsert
-            && !catalog::has_unique_index(session, dialect, table).await.map_err(fatal)?
+            && !dstream_sql::catalog::unique(self, table, catalog::UNIQUE).await?.0
         {
-            return Err(no_unique_index(dialect, table));
+            return Err(dstream_sql::catalog::no_unique_index(dialect, table));
         }
-        let types = catalog::types(session, dialect, table).await.map_err(fatal)?;
+        let types = catalog::types(&mut self.session, existing, table).await?;
         let all: Vec<_> = (0..table.columns.len()).collect();
         let sql = Sql { dialect, table, types: &types };
         let (copy, insert) = (sql.copy(), sql.insert(&all));
@@ -152,7 +142,12 @@ impl Database for Postgres {
         let Self { session, dialect, .. } = self;
         let rows = batch.changes().len();
         if mode == Mode::Upsert {
-            return Merging { session, target, dialect }.write(batch).await;
+            return dstream_sql::write_sets(
+                &mut Merging { session, target, dialect },
+                target,
+                batch,
+            )
+            .await;
         }
         if batch.width() == 0 {
             return Ok(append::empty_rows(session, &target.own.empty, rows).await?);
@@ -180,26 +175,6 @@ async fn identity(session: &mut Session, settings: &Settings) -> Result<String> 
         }
         Err(error) => Err(fatal(error)),
     }
-}
-
-fn too_long(name: &str) -> Error {
-    Error::permanent(format!(
-        "the name `{name}` has {} bytes, and PostgreSQL takes {MAX_NAME_BYTES}: set `table`, or give the column a shorter name in a transform",
-        name.len()
-    ))
-}
-
-fn no_unique_index(dialect: &PostgresDialect, table: &Table) -> Error {
-    let Table { name, key, .. } = table;
-    let columns = key.join(", ");
-    let quoted = dialect.quote_all(key.iter().map(String::as_str));
-    let table = dialect.quote_table(name);
-    Error::config(
-        "key",
-        format!(
-            "the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX ON {table} ({quoted})"
-        ),
-    )
 }
 
 fn no_bookkeeping(dialect: &PostgresDialect, database: &str, user: &str) -> Error {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use dstream_postgres::quote;
 use dstream_sdk::FieldType;
-use dstream_sql::{Bookkeeping, Column, Dialect, TableName};
+use dstream_sql::{BookTypes, Dialect, Limits, NameLimit, TableName};
 
+use crate::catalog::COLUMNS;
 use crate::config::Settings;
 
 /// PostgreSQL, with the schemas that are meant where none is said.
@@ -32,12 +33,9 @@ impl Dialect for PostgresDialect {
         quote::name(name)
     }
 
-    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
         use FieldType as Kind;
-        if let Some(native) = &column.native {
-            return Cow::Owned(native.clone());
-        }
-        let Some(kind) = column.kind else { return Cow::Borrowed("text") };
+        let Some(kind) = kind else { return Cow::Borrowed("text") };
         Cow::Borrowed(match kind {
             Kind::Bool => "boolean",
             Kind::Int16 => "smallint",
@@ -69,8 +67,8 @@ impl Dialect for PostgresDialect {
         "now()"
     }
 
-    fn for_update(&self) -> &'static str {
-        " FOR UPDATE"
+    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        Cow::Borrowed(name)
     }
 
     fn table_name(&self, text: &str) -> TableName {
@@ -81,24 +79,30 @@ impl Dialect for PostgresDialect {
         table.schema.as_deref().map(make_schema)
     }
 
-    fn bookkeeping(&self) -> Bookkeeping {
-        let table = |name: &str| TableName {
-            schema: Some(self.bookkeeping_schema.clone()),
-            name: name.to_owned(),
-        };
-        let (checkpoints, rejected, tables) =
-            (table("_dstream_checkpoints"), table("_dstream_rejected"), table("_dstream_tables"));
-        let make = |name: &TableName, columns: &str| {
-            format!("CREATE TABLE IF NOT EXISTS {} (\n  {columns}\n)", self.quote_table(name))
-        };
-        let prepare = vec![
-            // Two runs that start at once would both make the schema, and one of them fail.
-            format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
-            make_schema(&self.bookkeeping_schema),
-        ];
-        let create =
-            [make(&checkpoints, CHECKPOINTS), make(&rejected, REJECTED), make(&tables, TABLES)];
-        Bookkeeping { checkpoints, rejected, tables, prepare, create }
+    fn limits(&self) -> Limits {
+        Limits { name: Some(NameLimit::Bytes(63)), ..Limits::NONE }
+    }
+
+    fn columns_query(&self) -> String {
+        COLUMNS.into()
+    }
+
+    fn add_unique(&self, table: &str, columns: &str) -> String {
+        format!("CREATE UNIQUE INDEX ON {table} ({columns})")
+    }
+
+    fn bookkeeping_schema(&self) -> Option<&str> {
+        Some(&self.bookkeeping_schema)
+    }
+
+    fn book_types(&self) -> BookTypes {
+        BookTypes::of("text", "bigint", "timestamptz")
+    }
+
+    /// Two runs that start at once would both make the schema, and one of them fail.
+    fn prepare_bookkeeping(&self, _: &TableName) -> Vec<String> {
+        let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
+        vec![lock, make_schema(&self.bookkeeping_schema)]
     }
 }
 
@@ -113,16 +117,3 @@ fn make_schema(name: &str) -> String {
 
 /// `dstream` in ASCII.
 const ADVISORY_LOCK: i64 = 0x64_7374_7265_616d;
-
-const CHECKPOINTS: &str =
-    "task_id text NOT NULL, output text NOT NULL, input text NOT NULL, part text NOT NULL,
-  epoch bigint NOT NULL, state text, mark_epoch bigint, mark_id bigint,
-  task text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (task_id, output, input, part)";
-
-const REJECTED: &str = "task_id text NOT NULL, output text NOT NULL, epoch bigint NOT NULL, checkpoint bigint NOT NULL,
-  n bigint NOT NULL, rejected text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (task_id, output, epoch, checkpoint, n)";
-
-const TABLES: &str = "name text NOT NULL PRIMARY KEY, task_id text NOT NULL, output text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now()";

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dstream_sdk::FieldType;
 use dstream_sdk::row::Cell;
+use dstream_sql::literal::shown;
 use serde_json::value::RawValue;
 
 /// How the values of a column are written.
@@ -141,12 +142,7 @@ fn quote(out: &mut Vec<u8>, start: usize) {
 
 #[cold]
 fn wrong(json: &str, wanted: &'static str) -> WrongValue {
-    const SHOWN: usize = 60;
-    let mut shown: String = json.chars().take(SHOWN).collect();
-    if shown.len() < json.len() {
-        shown.push('…');
-    }
-    WrongValue { shown, wanted }
+    WrongValue { shown: shown(json), wanted }
 }
 
 #[cfg(test)]

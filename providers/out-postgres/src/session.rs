@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use dstream_postgres::tokio_postgres::types::{
@@ -12,12 +11,9 @@ use dstream_postgres::tokio_postgres::types::{
 };
 use dstream_postgres::tokio_postgres::{Statement, types};
 use dstream_postgres::{Client, Error, Result};
-use dstream_sql::{Access, Param, Reply};
+use dstream_sql::{Access, Param, Reply, keep_alive};
 
 use crate::config::Settings;
-
-/// How many times the server hears of an idle transaction before it would end it.
-const PINGS: u32 = 4;
 
 /// One connection.
 pub(crate) struct Session {
@@ -33,7 +29,11 @@ impl Session {
         client.batch_execute(&prelude(settings, access)).await?;
         let in_transaction = Arc::new(AtomicBool::new(false));
         if access == Access::Run {
-            keep_alive(&client, &in_transaction, settings.takeover_timeout.0 / PINGS);
+            let open = in_transaction.clone();
+            keep_alive(&client, settings.takeover_timeout.0, move |client| {
+                let open = open.load(Ordering::Relaxed);
+                async move { !open || client.batch_execute("").await.is_ok() }
+            });
         }
         Ok(Self { client, statements: HashMap::new(), in_transaction })
     }
@@ -100,22 +100,6 @@ fn prelude(settings: &Settings, access: Access) -> String {
         millis(settings.lock_timeout),
         settings.takeover_timeout.as_millis(),
     )
-}
-
-/// An open transaction that waits for rows is kept from the server's time-out, for as long as this
-/// process runs: one that is stopped or cut off is ended, so that it does not hold up its successor.
-fn keep_alive(client: &Arc<Client>, in_transaction: &Arc<AtomicBool>, every: Duration) {
-    let (client, in_transaction) = (Arc::downgrade(client), in_transaction.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
-            let Some(client) = client.upgrade() else { return };
-            // A connection that is lost is noticed by the next statement of the run itself.
-            if in_transaction.load(Ordering::Relaxed) && client.batch_execute("").await.is_err() {
-                return;
-            }
-        }
-    });
 }
 
 /// A parameter in text form, whatever its type: the server reads it.

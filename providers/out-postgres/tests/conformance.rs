@@ -1,24 +1,15 @@
 //! The PostgreSQL output conforms, in each mode.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
+
 mod common;
 
-use dstream_testkit::serde_json::json;
+use dstream_sql_testkit::{TestDatabase as _, Value};
 
-macro_rules! conforms {
-    ($mode:ident) => {
-        mod $mode {
-            dstream_testkit::conformance_output!(
-                env!("CARGO_BIN_EXE_dstream-out-postgres"),
-                |_| {
-                    let db = crate::common::Database::new();
-                    let mode = stringify!($mode);
-                    db.config(&super::json!({"mode": mode, "key": ["id"], "password": "secret"}))
-                }
-            );
-        }
-    };
+dstream_sql_testkit::conforms!(env!("CARGO_BIN_EXE_dstream-out-postgres"), config);
+
+fn config(_: &std::path::Path, mut more: Value) -> Value {
+    more["password"] = "secret".into();
+    common::Db::new().config(&more)
 }
-
-conforms!(append);
-conforms!(upsert);
-conforms!(history);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use dstream_sdk::FieldType;
 use dstream_sdk::row::Cell;
+use dstream_sql::literal::shown;
 use rusqlite::Statement;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
@@ -49,12 +50,7 @@ pub(crate) fn value(
 
 #[cold]
 fn wrong(kind: Option<FieldType>, json: &str) -> WrongValue {
-    const SHOWN: usize = 60;
-    let mut shown: String = json.chars().take(SHOWN).collect();
-    if shown.len() < json.len() {
-        shown.push('…');
-    }
-    WrongValue { json: shown, kind: kind.unwrap_or(FieldType::Json) }
+    WrongValue { json: shown(json), kind: kind.unwrap_or(FieldType::Json) }
 }
 
 fn integer(number: i64) -> Option<ToSqlOutput<'static>> {

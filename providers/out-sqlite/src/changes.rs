@@ -68,7 +68,7 @@ impl<'c, 'b> Changes<'c, 'b> {
         for (at, (cell, column)) in batch.row(row).iter().zip(&target.table.columns).enumerate() {
             values.push(match cell {
                 Some(cell) => {
-                    value(column.kind, *cell).map_err(|error| self.wrong_value(at, &error))?
+                    value(column.kind, *cell).map_err(|error| self.target.wrong_value(at, error))?
                 }
                 None => ToSqlOutput::Borrowed(ValueRef::Null),
             });
@@ -144,7 +144,7 @@ impl<'c, 'b> Changes<'c, 'b> {
         let Some(mut statement) = self.others.remove(sql) else { return Ok(()) };
         for (index, (at, cell)) in values.enumerate() {
             bind(&mut statement, index + 1, self.target.kind(at), cell)
-                .map_err(|error| self.wrong_value(at, &error))?
+                .map_err(|error| self.target.wrong_value(at, error))?
                 .map_err(fatal)?;
         }
         let done = self.outcome(statement.raw_execute().map(drop));
@@ -161,11 +161,5 @@ impl<'c, 'b> Changes<'c, 'b> {
             }
             Err(error) => Err(Failure::Run(fatal(error))),
         }
-    }
-
-    #[cold]
-    fn wrong_value(&self, column: usize, why: &crate::bind::WrongValue) -> Failure {
-        let name = self.target.name(column);
-        Failure::Row(Error::permanent(format!("column `{name}`: {why}")))
     }
 }

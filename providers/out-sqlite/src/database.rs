@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use dstream_sdk::{Error, Result};
+use dstream_sql::catalog::no_unique_index;
 use dstream_sql::{
-    Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Table, TableName, TableSettings, Target, statements,
+    Access, Batch, Database, DbResult, Existing, Loading, Mode, Param, Refused, Reply, Table,
+    TableName, TableSettings, Target, statements,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
@@ -41,6 +42,7 @@ impl Database for Sqlite {
     type Target = Statements;
 
     const SYSTEM: &'static str = "sqlite";
+    const TITLE: &'static str = "SQLite";
     const LOADING: Loading = Loading::InOrder;
 
     fn check(settings: &Settings) -> Result<()> {
@@ -102,10 +104,6 @@ impl Database for Sqlite {
             checkpointer.committed(&self.connection);
         }
         Ok(())
-    }
-
-    async fn rollback(&mut self) -> Result<()> {
-        self.run("ROLLBACK").await
     }
 
     async fn run(&mut self, sql: &str) -> Result<()> {
@@ -178,17 +176,8 @@ fn text(value: ValueRef<'_>) -> Option<String> {
 }
 
 fn not_writable(table: &Table, error: rusqlite::Error) -> Error {
-    let Table { name, key, .. } = table;
     if error.to_string().contains("ON CONFLICT") {
-        let columns = key.join(", ");
-        let quoted = DIALECT.quote_all(key.iter().map(String::as_str));
-        return Error::config(
-            "key",
-            format!(
-                "the table `{name}` has no unique index on ({columns}), which upsert needs: CREATE UNIQUE INDEX … ON {} ({quoted})",
-                DIALECT.quote_table(name)
-            ),
-        );
+        return no_unique_index(&DIALECT, table);
     }
-    fatal(error).context(format!("cannot write the table `{name}`"))
+    fatal(error).context(format!("cannot write the table `{}`", table.name))
 }

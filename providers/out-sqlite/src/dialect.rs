@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use dstream_sdk::FieldType;
-use dstream_sql::{Bookkeeping, Column, Dialect, TableName};
+use dstream_sql::{BookTypes, Column, Dialect, TableName};
 
 /// SQLite; whether the table in question is a `STRICT` one.
 #[derive(Debug, Clone, Copy)]
@@ -11,17 +11,15 @@ pub(crate) struct SqliteDialect {
     pub(crate) strict: bool,
 }
 
-const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%fZ')";
-
 impl Dialect for SqliteDialect {
     fn quote(&self, name: &str) -> String {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 
     /// <https://www.sqlite.org/stricttables.html>. Exact decimals stay text: SQLite has no such type.
-    fn column_type(&self, column: &Column) -> Cow<'static, str> {
+    fn type_of(&self, kind: Option<FieldType>) -> Cow<'static, str> {
         use FieldType::{Bool, Bytes, Float32, Float64, Int16, Int32, Int64, Uint64};
-        Cow::Borrowed(match column.kind {
+        Cow::Borrowed(match kind {
             Some(Bool | Int16 | Int32 | Int64 | Uint64) => "INTEGER",
             Some(Float32 | Float64) => "REAL",
             Some(Bytes) => "BLOB",
@@ -37,39 +35,15 @@ impl Dialect for SqliteDialect {
     }
 
     fn now(&self) -> &'static str {
-        NOW
+        "(strftime('%Y-%m-%dT%H:%M:%fZ'))"
     }
 
-    fn bookkeeping(&self) -> Bookkeeping {
-        Bookkeeping {
-            checkpoints: self.table_name("_dstream_checkpoints"),
-            rejected: self.table_name("_dstream_rejected"),
-            tables: self.table_name("_dstream_tables"),
-            prepare: Vec::new(),
-            create: [
-                format!(
-                    "CREATE TABLE IF NOT EXISTS _dstream_checkpoints (
-  task_id TEXT NOT NULL, output TEXT NOT NULL, input TEXT NOT NULL, part TEXT NOT NULL,
-  epoch INTEGER NOT NULL, state TEXT, mark_epoch INTEGER, mark_id INTEGER,
-  task TEXT NOT NULL, updated_at TEXT NOT NULL DEFAULT ({NOW}),
-  PRIMARY KEY (task_id, output, input, part)
-) STRICT, WITHOUT ROWID"
-                ),
-                format!(
-                    "CREATE TABLE IF NOT EXISTS _dstream_rejected (
-  task_id TEXT NOT NULL, output TEXT NOT NULL, epoch INTEGER NOT NULL, checkpoint INTEGER NOT NULL,
-  n INTEGER NOT NULL, rejected TEXT NOT NULL, created_at TEXT NOT NULL DEFAULT ({NOW}),
-  PRIMARY KEY (task_id, output, epoch, checkpoint, n)
-) STRICT, WITHOUT ROWID"
-                ),
-                format!(
-                    "CREATE TABLE IF NOT EXISTS _dstream_tables (
-  name TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, output TEXT NOT NULL,
-  created_at TEXT NOT NULL DEFAULT ({NOW})
-) STRICT"
-                ),
-            ],
-        }
+    fn book_types(&self) -> BookTypes {
+        BookTypes { by_key: ", WITHOUT ROWID", ..BookTypes::of("TEXT", "INTEGER", "TEXT") }
+    }
+
+    fn add_unique(&self, table: &str, columns: &str) -> String {
+        format!("CREATE UNIQUE INDEX … ON {table} ({columns})")
     }
 
     fn is_reserved(&self, table: &TableName) -> bool {
@@ -77,12 +51,18 @@ impl Dialect for SqliteDialect {
         name.starts_with("_dstream_") || name.starts_with("sqlite_")
     }
 
-    fn fold_case<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        Cow::Owned(name.to_lowercase())
+    /// There are no such types, and no input that says some.
+    fn native(&self, _: &Column, _: &str) -> Option<String> {
+        None
     }
 
-    fn table_options(&self) -> &'static str {
-        if self.strict { " STRICT" } else { "" }
+    /// A transaction holds the write lock from its beginning.
+    fn for_update(&self) -> &'static str {
+        ""
+    }
+
+    fn table_options(&self) -> String {
+        if self.strict { " STRICT".into() } else { String::new() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Looks at what is there.
 
 use dstream_sdk::Result;
-use dstream_sql::Existing;
+use dstream_sql::{Existing, Found};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::db::fatal;
@@ -17,12 +17,13 @@ pub(crate) fn existing(
     let strict: Option<bool> =
         connection.query_row(sql, [table], |row| row.get(0)).optional().map_err(fatal)?;
     let Some(strict) = strict else { return Ok(None) };
-    let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
-        let mut statement = connection.prepare(sql)?;
-        statement.query_map([table], |row| row.get(0))?.collect()
+    let sql = "SELECT name, hidden IN (2, 3), type FROM pragma_table_xinfo(?1) WHERE hidden <> 1";
+    let found = |row: &rusqlite::Row<'_>| {
+        let (name, generated, data_type) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Found { name, generated, data_type, collation: None, more: Vec::new() })
     };
-    let columns = names("SELECT name FROM pragma_table_info(?1)").map_err(fatal)?;
-    let generated = names("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden IN (2, 3)");
-    let generated = generated.map_err(fatal)?;
-    Ok(Some(Existing { columns, generated, dialect: SqliteDialect { strict } }))
+    let columns = connection.prepare(sql).and_then(|mut statement| {
+        statement.query_map([table], found)?.collect::<rusqlite::Result<_>>()
+    });
+    Ok(Some(Existing { columns: columns.map_err(fatal)?, dialect: SqliteDialect { strict } }))
 }

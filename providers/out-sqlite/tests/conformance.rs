@@ -1,15 +1,10 @@
-//! The SQLite output conforms, in both modes.
+//! The SQLite output conforms, in each mode.
 
-use dstream_testkit::serde_json::json;
+use dstream_sql_testkit::Value;
 
-mod append {
-    dstream_testkit::conformance_output!(env!("CARGO_BIN_EXE_dstream-out-sqlite"), |folder| {
-        super::json!({"path": folder.join("data.db")})
-    });
-}
+dstream_sql_testkit::conforms!(env!("CARGO_BIN_EXE_dstream-out-sqlite"), config);
 
-mod upsert {
-    dstream_testkit::conformance_output!(env!("CARGO_BIN_EXE_dstream-out-sqlite"), |folder| {
-        super::json!({"path": folder.join("data.db"), "mode": "upsert", "key": ["id"]})
-    });
+fn config(folder: &std::path::Path, mut more: Value) -> Value {
+    more["path"] = folder.join("data.db").to_string_lossy().into();
+    more
 }

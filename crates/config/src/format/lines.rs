@@ -1,7 +1,7 @@
 //! Tokens become lines: how deep each stands, and where its `=` and its comment begin.
 
 use super::spacing;
-use crate::syntax::lexer::{Token, TokenKind};
+use crate::syntax::token::{Token, TokenKind};
 
 /// A line to be written.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

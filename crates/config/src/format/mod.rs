@@ -11,7 +11,8 @@ mod spacing;
 use crate::diagnostic::Diagnostics;
 use crate::source::SourceFile;
 use crate::syntax;
-use crate::syntax::lexer::{self, TokenKind};
+use crate::syntax::lexer;
+use crate::syntax::token::TokenKind;
 
 /// The text of a file in canonical style.
 ///

@@ -1,6 +1,6 @@
 //! Where a space stands between two tokens.
 
-use crate::syntax::lexer::{Token, TokenKind};
+use crate::syntax::token::{Token, TokenKind};
 
 /// Each token with the space that stands before it. `before` is the last token of the line above,
 /// where an expression goes on.

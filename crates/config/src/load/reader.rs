@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dstream_protocol::byte_size;
 use hcl_edit::structure::Attribute;
 
 use crate::diagnostic::{Diagnostic, Kind};
@@ -123,7 +124,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn size(&mut self, attribute: Option<&Attribute>) -> Option<usize> {
         let value = self.given(attribute)?;
         let parsed = match value.to_text() {
-            Some(text) => duration::parse_size(&text).map_err(|e| e.to_string()),
+            Some(text) => byte_size::parse(&text).map_err(|e| e.to_string()),
             None => Err(format!("this is {}", value.describe())),
         };
         match parsed.and_then(|n| usize::try_from(n).map_err(|e| e.to_string())) {

@@ -94,6 +94,6 @@ mod tests {
         assert_eq!(check("0 0 0 * * *"), Err("it has 6 fields, not five".into()));
         let why = check("0 25 * * *").unwrap_err();
         assert_eq!(why, "the hour is wrong: it goes from 0 to 23");
-        assert!(check("@daily").is_err());
+        assert_eq!(check("@daily"), Err("write the five fields".into()));
     }
 }

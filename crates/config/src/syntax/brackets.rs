@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::lexer::{Token, TokenKind};
+use super::token::{Token, TokenKind};
 
 struct Open {
     span: Span,

@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::lexer::{Token, TokenKind};
+use super::token::{Token, TokenKind};
 
 /// What is wrong with the directives in a string or heredoc.
 pub(super) fn check(text: &str, token: &Token) -> Option<Diagnostic> {

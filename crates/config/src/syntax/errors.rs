@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::lexer::{Token, TokenKind, Unclosed};
+use super::token::{Token, TokenKind, Unclosed};
 
 /// Of what the lexer could not read.
 pub(super) fn of_lexer(problem: &Unclosed) -> Diagnostic {

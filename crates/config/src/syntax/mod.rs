@@ -6,6 +6,7 @@ mod directives;
 mod errors;
 pub(crate) mod lexer;
 mod recovery;
+pub(crate) mod token;
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use hcl_edit::structure::Body;
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
 use action::Site;
-use lexer::Lexed;
+use token::Lexed;
 
 /// A file's tree. Spans in it are those of the file.
 pub(crate) struct Parsed {

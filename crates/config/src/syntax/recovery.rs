@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
 use super::errors;
-use super::lexer::{Token, TokenKind};
+use super::token::{Token, TokenKind};
 
 /// A file with more errors than this is no task file.
 const MOST: usize = 20;

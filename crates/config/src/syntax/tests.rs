@@ -28,7 +28,7 @@ fn tokens_cover_the_whole_text_and_strings_are_one_token() {
     assert_eq!(at, text.len());
     assert_eq!(lexed.problems, vec![]);
     let kinds: Vec<_> = lexed.tokens.iter().map(|t| t.kind).collect();
-    assert!(kinds.contains(&lexer::TokenKind::Heredoc), "{kinds:?}");
+    assert!(kinds.contains(&token::TokenKind::Heredoc), "{kinds:?}");
     assert_eq!(lexed.actions.len(), 1);
 }
 

@@ -1,15 +1,16 @@
 //! Starts the providers: outputs first, because a transactional one knows where to resume.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use dstream_protocol::Role;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::letters::Letters;
+use super::seats::make_hub;
 use super::start::start_each;
-use crate::dead_letter::{self, Coverage, Keeper};
+use crate::dead_letter::{self, Keeper};
 use crate::failure::{Failure, FailureKind};
-use crate::hub::{Book, Graveyard, Hub, Seat, Signal};
-use crate::ledger::{Account, Ledger};
+use crate::hub::{Hub, Signal};
 use crate::relay::listen::listen;
 use crate::resume;
 use crate::route::{Member, Route};
@@ -75,62 +76,6 @@ pub(super) async fn launch(
     let transactional = keeper.is_some();
     let whole_intervals = transactional || cuts_back(&route);
     Ok(Launched { hub, signals, replies, listeners, resumed, transactional, whole_intervals })
-}
-
-/// The dead letters between two attempts.
-struct Letters {
-    /// What is saved of those of the attempt before.
-    before: Option<Coverage>,
-    keeper: Option<Keeper>,
-    epoch: Option<u64>,
-}
-
-impl Letters {
-    /// Cuts off what the source brings again, and then has the state speak of this attempt: before
-    /// the first letter of it, or that one would be nobody's. `state`: what is saved.
-    async fn begin(
-        self,
-        runner: &Runner,
-        route: &Route,
-        hub: &Hub,
-        state: &mut TaskState,
-    ) -> Result<(), Failure> {
-        if let Some(before) = self.before {
-            let replayed = |m: &Member| m.program.delivery.is_some_and(|d| d.replayable);
-            let again = route.inputs.iter().all(replayed);
-            let store = runner.request.dead_letters.clone();
-            // No checkpoint waits for them, so none says what their letters cover: all of them stay.
-            let side = route.outputs.iter().filter(|m| !m.block.critical);
-            let side: Vec<String> = side.map(|m| dead_letter::key(m.role, &m.block.name)).collect();
-            let cut = tokio::task::spawn_blocking(move || {
-                let covered = dead_letter::covered(&before, self.keeper.as_ref(), &*store)?;
-                match covered.filter(|_| again) {
-                    Some(mut covered) => {
-                        covered.extend(side.into_iter().map(|key| (key, u64::MAX)));
-                        store.cut(&before.run, &covered)
-                    }
-                    None => Ok(0),
-                }
-            });
-            cut.await.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(|e| {
-                let message = format!("the dead letters cannot be read or replaced: {e}");
-                Failure::new(FailureKind::State, message)
-            })?;
-        }
-        state.dead_letters = hub.graveyard.as_ref().map(|_| Coverage {
-            run: hub.run.clone(),
-            epoch: self.epoch,
-            covered: dead_letter::Counts::new(),
-        });
-        if state.dead_letters.is_some() {
-            saver::stamp(state);
-            saver::write(runner.handle.clone(), None, state.clone()).await?;
-        }
-        let live = &mut hub.book().state;
-        live.serial = state.serial;
-        live.dead_letters.clone_from(&state.dead_letters);
-        Ok(())
-    }
 }
 
 /// Starts the outputs. One that is not critical and cannot start is left out of the route.
@@ -226,60 +171,4 @@ fn take_all(lives: &mut Vec<Live>, started: Vec<Result<Live, Failure>>) -> Resul
         }
     }
     first
-}
-
-type Ears = (Arc<Hub>, mpsc::UnboundedReceiver<Signal>, Vec<mpsc::UnboundedReceiver<String>>);
-
-fn make_hub(
-    runner: &Runner,
-    route: &Route,
-    lives: &[Live],
-    keeper: Option<usize>,
-    state: TaskState,
-) -> Ears {
-    let declared = |m: &Member| m.program.delivery.is_some_and(|d| d.replayable);
-    let replayed = route.inputs.iter().all(declared);
-    let outputs = route.outputs.iter().enumerate();
-    let rest = route.transforms.iter().enumerate().chain(route.inputs.iter().enumerate());
-    let mut cursors = 0;
-    let seats = outputs.chain(rest).enumerate().map(|(index, (place, member))| {
-        let critical = member.block.critical || member.role != Role::Output;
-        let counts = critical && member.role == Role::Output;
-        cursors += usize::from(counts);
-        Seat {
-            role: member.role,
-            name: member.block.name.clone(),
-            v2: member.is_v2(),
-            critical,
-            place,
-            cursor: counts.then(|| cursors - 1),
-            epoch: lives.get(index).and_then(|live| live.ready.epoch),
-            resends: keeper == Some(index) || !critical || !replayed,
-            last_words: Mutex::default(),
-            account: Mutex::new(Account::default()),
-        }
-    });
-    let seats: Vec<Seat> = seats.collect();
-    let inputs = route.inputs.len();
-    let (signals, heard) = mpsc::unbounded_channel();
-    let (replies, said) = (0..inputs).map(|_| mpsc::unbounded_channel()).unzip();
-    let hub = Hub {
-        report: runner.report.clone(),
-        mask: runner.mask.clone(),
-        counters: runner.counters.clone(),
-        seats,
-        book: Mutex::new(Book { ledger: Ledger::new(inputs, cursors), state }),
-        graveyard: runner.request.task.dead_letter.as_ref().map(|d| Graveyard {
-            store: runner.request.dead_letters.clone(),
-            limit: d.max_rejected,
-        }),
-        run: dead_letter::new_run(),
-        keeper: keeper.is_some(),
-        signals,
-        dirty: Notify::new(),
-        saved: (0..inputs).map(|_| watch::Sender::new(0)).collect(),
-        confirmed: watch::Sender::new(0),
-        replies,
-    };
-    (Arc::new(hub), heard, said)
 }

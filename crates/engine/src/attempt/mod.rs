@@ -1,13 +1,17 @@
 //! One life of all processes of a task: start, relay, drain, end.
 //!
-//! - [`launch`]: starts the providers in order, and finds out where to resume
+//! - [`launch`]: starts the providers in order, and finds out where to resume; [`letters`]: the dead
+//!   letters of the attempt before; [`seats`]: what the providers of this one share
 //! - [`start`]: starts one: process, environment, command
-//! - [`wire`]: connects them: who reads whom, who is told what
+//! - [`wire`]: connects them: who reads whom, who is told what; [`pumps`]: how their streams end
 //! - [`drive`]: waits for the end: of the data, by request, or by a failure
 //! - [`wind_up`]: ends every process, and saves what was committed
 
 mod drive;
 mod launch;
+mod letters;
+mod pumps;
+mod seats;
 mod start;
 mod wind_up;
 mod wire;

@@ -111,7 +111,10 @@ fn a_row_with_a_newline_or_too_long_is_refused_and_leaves_nothing_behind() {
     assert!(newline.unwrap_err().to_string().contains("newline"));
     let long = batch.row("s", Op::Read, &"x".repeat(100)).unwrap_err().to_string();
     assert!(long.contains("limit is 100") && long.contains("max_line_bytes"), "{long}");
-    assert!(batch.raw(&metadata, b"{\"a\":}").is_err());
+    for bad in [&b"{\"a\":}"[..], b"{} {}", b"\"\xff\"", b"", b"[1,\n2]"] {
+        let error = batch.raw(&metadata, bad).unwrap_err().to_string();
+        assert!(error.contains("not JSON on one line"), "{bad:?}: {error}");
+    }
     assert!(batch.is_empty());
     batch.raw(&metadata, b"{\"a\":1}").unwrap();
     assert_eq!(lines(&batch), [r#"{"a":1}"#]);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use dstream_protocol::byte_size;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -19,31 +20,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
-const UNITS: [(&str, u64); 8] = [
-    ("", 1),
-    ("B", 1),
-    ("KB", 1000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
-
 /// What [`ByteSize`] takes, so that a host can say before the start that it is wrong.
 const PATTERN: &str = r"^\s*\d+\s*([kKmMgG]([iI])?[bB]|[bB])?\s*$";
-
-impl ByteSize {
-    /// `None`: no size, or one beyond 2^64.
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let unit = unit.trim();
-        let (_, scale) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-        number.parse::<u64>().ok()?.checked_mul(*scale).map(Self)
-    }
-}
 
 impl From<ByteSize> for u64 {
     fn from(size: ByteSize) -> Self {
@@ -54,7 +32,7 @@ impl From<ByteSize> for u64 {
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, scale): &&(&str, u64)| self.0 >= *scale && self.0.is_multiple_of(*scale);
-        match UNITS[2..].iter().filter(whole).max_by_key(|(_, scale)| *scale) {
+        match byte_size::UNITS[2..].iter().filter(whole).max_by_key(|(_, scale)| *scale) {
             Some((unit, scale)) => write!(f, "{}{unit}", self.0 / scale),
             None => write!(f, "{}", self.0),
         }
@@ -102,8 +80,8 @@ impl de::Visitor<'_> for Visitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
-        let size = ByteSize::parse(text);
-        size.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        let size = byte_size::parse(text).map(ByteSize);
+        size.map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
@@ -130,26 +108,6 @@ impl JsonSchema for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_size_has_the_units_of_the_task_file_in_any_case() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("512", 512),
-            ("512b", 512),
-            (" 64 kb ", 64_000),
-            ("16MiB", 16 << 20),
-            ("10MB", 10_000_000),
-            ("2gib", 2 << 30),
-            ("3GB", 3_000_000_000),
-            ("1kib", 1024),
-        ] {
-            assert_eq!(ByteSize::parse(text), Some(ByteSize(bytes)), "{text}");
-        }
-        for text in ["", "MiB", "1x", "-1", "1.5MiB", "1 M", "99999999999GiB", "1ib"] {
-            assert_eq!(ByteSize::parse(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_size_is_shown_in_the_largest_unit_that_is_exact() {

@@ -1,6 +1,7 @@
 //! The bookkeeping's statements. Each has each parameter once, in order.
 
-use crate::{Bookkeeping, Dialect};
+use super::Bookkeeping;
+use crate::{Dialect, TableName};
 
 /// The statements, with the names of the tables and the parameters as the database has them.
 #[derive(Debug, Clone)]
@@ -27,14 +28,24 @@ const KEY: [&str; 4] = ["task_id", "output", "input", "part"];
 impl Sql {
     pub(super) fn new(dialect: &impl Dialect, tables: &Bookkeeping) -> Self {
         let fill = |sql: &str| fill(dialect, tables, sql);
-        let insert = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task) \
-                      VALUES ({1}, {2}, {3}, {4}, 0, {5})";
-        let save = "INSERT INTO {checkpoints} (task_id, output, input, part, epoch, task, state, updated_at) \
-                    VALUES ({1}, {2}, {3}, {4}, 0, {5}, {6}, {now})";
+        let put =
+            |table: &TableName, columns: &[&str], values: &str, key: &[&str], set: &[&str]| {
+                let [head, tail] =
+                    dialect.upsert(&dialect.quote_table(table), columns, key, set, true);
+                format!("{head}({}){tail}", fill(values))
+            };
+        let checkpoint =
+            ["task_id", "output", "input", "part", "epoch", "task", "state", "updated_at"];
         let row = "task_id = {1} AND output = {2} AND input = {3} AND part = {4}";
         let own = "task_id = {1} AND output = {2}";
         Self {
-            insert_row: fill(insert) + &dialect.on_conflict(&KEY, &[]),
+            insert_row: put(
+                &tables.checkpoints,
+                &checkpoint[..6],
+                "{1}, {2}, {3}, {4}, 0, {5}",
+                &KEY,
+                &[],
+            ),
             raise: fill(
                 "UPDATE {checkpoints} SET task = {1}, epoch = epoch + 1 \
                  WHERE task_id = {2} AND output = {3} AND input = '' AND part = ''",
@@ -43,7 +54,7 @@ impl Sql {
                 "SELECT epoch, mark_epoch, mark_id FROM {{checkpoints}} WHERE {row}"
             )),
             read_epoch: fill(&format!(
-                "SELECT epoch, state FROM {{checkpoints}} WHERE {row}{{lock}}"
+                "SELECT epoch, state FROM {{checkpoints}}{{hint}} WHERE {row}{{lock}}"
             )),
             peek_epoch: fill(&format!("SELECT epoch, state FROM {{checkpoints}} WHERE {row}")),
             states: fill(&format!(
@@ -53,7 +64,13 @@ impl Sql {
             forget_states: fill(&format!(
                 "UPDATE {{checkpoints}} SET state = NULL WHERE {own} AND input = {{3}}"
             )),
-            save_state: fill(save) + &dialect.on_conflict(&KEY, &["task", "state", "updated_at"]),
+            save_state: put(
+                &tables.checkpoints,
+                &checkpoint,
+                "{1}, {2}, {3}, {4}, 0, {5}, {6}, {now}",
+                &KEY,
+                &checkpoint[5..],
+            ),
             save_mark: fill(
                 "UPDATE {checkpoints} SET mark_epoch = {1}, mark_id = {2}, updated_at = {now} \
                  WHERE task_id = {3} AND output = {4} AND input = '' AND part = ''",
@@ -73,8 +90,13 @@ impl Sql {
                 "DELETE FROM {{rejected}} WHERE {own} \
                  AND (epoch < {{3}} OR (epoch = {{4}} AND checkpoint <= {{5}}))"
             )),
-            note_table: fill("INSERT INTO {tables} (name, task_id, output) VALUES ({1}, {2}, {3})")
-                + &dialect.on_conflict(&["name"], &["task_id", "output"]),
+            note_table: put(
+                &tables.tables,
+                &["name", "task_id", "output"],
+                "{1}, {2}, {3}",
+                &["name"],
+                &["task_id", "output"],
+            ),
             noted: fill(&format!("SELECT name FROM {{tables}} WHERE {own} ORDER BY name")),
         }
     }
@@ -86,6 +108,7 @@ pub(super) fn fill(dialect: &impl Dialect, tables: &Bookkeeping, sql: &str) -> S
         .replace("{checkpoints}", &dialect.quote_table(&tables.checkpoints))
         .replace("{rejected}", &dialect.quote_table(&tables.rejected))
         .replace("{tables}", &dialect.quote_table(&tables.tables))
+        .replace("{hint}", dialect.lock_hint())
         .replace("{lock}", dialect.for_update())
         .replace("{now}", dialect.now());
     for index in 1..=6 {

@@ -1,8 +1,9 @@
 //! One value of a row: how long it is in the log, and what it is in JSON.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use super::bytes::{Bytes, Damaged, Read, big, little};
+use super::special::{geometry, inet6, padded, uuid};
 use super::{decimal, json, temporal};
 use crate::charset::Charset;
 use crate::text;
@@ -210,72 +211,6 @@ fn set(bits: u64, labels: &[Vec<u8>], out: &mut Vec<u8>) {
         chosen.extend_from_slice(label);
     }
     text::string(&chosen, out);
-}
-
-fn padded(bytes: &[u8], length: usize) -> Vec<u8> {
-    let mut all = bytes.to_vec();
-    all.resize(length.max(bytes.len()), 0);
-    all
-}
-
-/// MariaDB stores UUIDs of version 1 to 5 with their parts in the reverse order, so that they sort
-/// by time (`sql/sql_type_uuid.h`).
-fn uuid(bytes: &[u8], out: &mut Vec<u8>) {
-    let stored = padded(bytes, 16);
-    let swapped = stored[6] & 0x80 != 0 && (1..0x60).contains(&stored[8]);
-    let plain = if swapped {
-        let (node, rest) = stored.split_at(6);
-        [&rest[6..10], &rest[4..6], &rest[2..4], &rest[..2], node].concat()
-    } else {
-        stored
-    };
-    let mut digits = Vec::with_capacity(32);
-    text::hex(&plain, &mut digits);
-    digits.make_ascii_lowercase();
-    out.push(b'"');
-    for (at, digit) in digits.into_iter().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            out.push(b'-');
-        }
-        out.push(digit);
-    }
-    out.push(b'"');
-}
-
-fn inet6(bytes: &[u8], out: &mut Vec<u8>) {
-    let stored = padded(bytes, 16);
-    let mut all = [0; 16];
-    all.copy_from_slice(&stored[..16]);
-    let (front, back) = all.split_at(12);
-    let shown = if front.iter().all(|b| *b == 0) && back[..2] != [0, 0] {
-        // As the server prints IPv4-compatible addresses.
-        format!("::{}", Ipv4Addr::from(big(back) as u32))
-    } else {
-        Ipv6Addr::from(all).to_string()
-    };
-    text::string(shown.as_bytes(), out);
-}
-
-/// The server's own form is an SRID and WKB; ours EWKB in hexadecimal digits, as PostGIS reads it.
-pub(crate) fn geometry(bytes: &[u8], out: &mut Vec<u8>) {
-    const WITH_SRID: u32 = 0x2000_0000;
-    let Some((head, rest)) = bytes.split_at_checked(9) else {
-        return text::base64(bytes, out);
-    };
-    let (srid, order, kind) = (little(&head[..4]) as u32, head[4], &head[5..]);
-    out.push(b'"');
-    text::hex(&[order], out);
-    if srid == 0 {
-        text::hex(kind, out);
-    } else if order == 1 {
-        text::hex(&(little(kind) as u32 | WITH_SRID).to_le_bytes(), out);
-        text::hex(&srid.to_le_bytes(), out);
-    } else {
-        text::hex(&(big(kind) as u32 | WITH_SRID).to_be_bytes(), out);
-        text::hex(&srid.to_be_bytes(), out);
-    }
-    text::hex(rest, out);
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -135,3 +135,37 @@ pub fn read(config: &Value, checkpoint: &BTreeMap<String, Value>) -> Sent {
     sent.rest(&mut host);
     sent
 }
+
+/// Applies what was sent as an append log that allows no repetition: an insert of a row that is
+/// there, or a delete of one that is not, is an overlap or a gap. Rows by stream and key.
+#[derive(Debug, Default)]
+pub struct Replay(BTreeMap<String, BTreeMap<String, Value>>);
+
+impl Replay {
+    pub fn apply(&mut self, key: &str, rows: &[Value]) {
+        for row in rows {
+            let meta = &row["metadata"];
+            let table = self.0.entry(meta["stream"].as_str().unwrap().to_owned()).or_default();
+            let new = row["data"][key].to_string();
+            match meta["op"].as_str().unwrap() {
+                "read" | "insert" => {
+                    let there = table.insert(new, row["data"].clone());
+                    assert!(there.is_none(), "twice: {row}");
+                }
+                "update" => {
+                    let old = meta.get("key").map_or(new.clone(), |k| k[key].to_string());
+                    assert_eq!(table.remove(&old).as_ref(), Some(&row["before"]), "{row}");
+                    assert!(table.insert(new, row["data"].clone()).is_none(), "twice: {row}");
+                }
+                "delete" => assert_eq!(table.remove(&new).as_ref(), Some(&row["data"]), "{row}"),
+                "truncate" => table.clear(),
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    /// The rows of a stream, as they are in the end.
+    pub fn rows(&self, stream: &str) -> Vec<Value> {
+        self.0.get(stream).into_iter().flat_map(|rows| rows.values().cloned()).collect()
+    }
+}

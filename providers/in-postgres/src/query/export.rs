@@ -5,7 +5,7 @@ use dstream_sdk::Result;
 
 use crate::catalog::text;
 use crate::config::Config;
-use crate::input::current_end;
+use crate::log_end::current_end;
 use crate::lsn::Lsn;
 use crate::setup::server;
 use crate::snapshot::Reading;

@@ -1,11 +1,13 @@
 //! Mode `query`: rows by SELECT, all of them or those behind a cursor, then the end.
 
+mod describe;
 mod export;
 mod lifecycle;
 pub(crate) mod settings;
 mod sources;
 mod start;
 mod state;
+mod unique;
 
 use std::collections::BTreeMap;
 

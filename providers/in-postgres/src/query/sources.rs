@@ -3,11 +3,12 @@
 use dstream_postgres::{Client, Target, Wire, quote};
 use dstream_sdk::{Error, FieldType, Result};
 
-use crate::catalog::{self, TableInfo, text};
+use super::describe::{described, refused, require_permission, select_sql};
+use super::unique::require_unique;
+use crate::catalog::{self, TableInfo};
 use crate::config::Config;
-use crate::explain;
 use crate::fingerprint;
-use crate::setup::publication;
+use crate::setup::tables;
 use crate::snapshot::{Reading, Select};
 use crate::table::{RawColumn, Table};
 
@@ -44,10 +45,10 @@ pub(super) async fn find(wire: &mut Wire, target: &Target, config: &Config) -> R
         return Ok(vec![of_query(wire, &client, config, query, stream).await?]);
     }
     let all = catalog::readable(wire).await?;
-    let tables = publication::choose(wire, config, all).await?;
-    publication::require_settings_used(config, &tables)?;
-    let mut sources = Vec::with_capacity(tables.len());
-    for info in tables {
+    let chosen = tables::choose(wire, config, all).await?;
+    tables::require_settings_used(config, &chosen)?;
+    let mut sources = Vec::with_capacity(chosen.len());
+    for info in chosen {
         sources.push(of_table(wire, &client, config, info).await?);
     }
     Ok(sources)
@@ -59,17 +60,7 @@ async fn of_table(
     config: &Config,
     info: TableInfo,
 ) -> Result<Source> {
-    let mut names = config.select.columns.clone();
-    let mut filters: Vec<(String, &String)> =
-        config.select.filter.iter().map(|filter| ("where".to_owned(), filter)).collect();
-    for (pattern, own) in config.table_settings()? {
-        if pattern.matches("public", &info.schema, &info.name) {
-            filters.extend(own.filter.iter().map(|f| (format!("table.{pattern}"), f)));
-            if !own.columns.is_empty() {
-                names.clone_from(&own.columns);
-            }
-        }
-    }
+    let Wanted { columns: names, filters } = Wanted::of(config, &info)?;
     // The rows of its partitions belong to a partitioned table; those of inheriting ones do not.
     let only = if info.kind == 'r' { "ONLY " } else { "" };
     let from = format!("{only}{}", info.sql());
@@ -107,6 +98,32 @@ async fn of_table(
     ordered(config, source, &key)
 }
 
+/// What the config says of one table.
+struct Wanted {
+    /// None: all.
+    columns: Vec<String>,
+    /// Conditions, with their places in the config.
+    filters: Vec<(String, String)>,
+}
+
+impl Wanted {
+    fn of(config: &Config, info: &TableInfo) -> Result<Self> {
+        let mut columns = config.select.columns.clone();
+        let general = config.select.filter.iter().map(|text| ("where".to_owned(), text.clone()));
+        let mut filters: Vec<(String, String)> = general.collect();
+        for (pattern, own) in config.table_settings()? {
+            if pattern.matches("public", &info.schema, &info.name) {
+                let path = format!("table.{pattern}");
+                filters.extend(own.filter.iter().map(|text| (path.clone(), text.clone())));
+                if !own.columns.is_empty() {
+                    columns.clone_from(&own.columns);
+                }
+            }
+        }
+        Ok(Self { columns, filters })
+    }
+}
+
 /// The SELECT as a table: it has to be one statement that gives rows and can stand in FROM.
 async fn of_query(
     wire: &mut Wire,
@@ -123,22 +140,25 @@ async fn of_query(
     let columns = described(client, &format!("SELECT * FROM {from}"))
         .await
         .map_err(|e| refused(e, "query", stream))?;
-    if let Some(twice) = columns
-        .iter()
-        .enumerate()
-        .find(|(at, column)| columns[..*at].iter().any(|before| before.name == column.name))
-    {
-        let text = format!(
-            "`query` has two columns that are called `{0}`: name one with AS",
-            twice.1.name
-        );
-        return Err(Error::config("query", text));
-    }
+    require_names_once(&columns)?;
     let key = config.select.key.clone();
     let table = Table::resolve_as(wire, stream.to_owned(), &columns, &key).await?;
     let of = fingerprint::of(query);
     let select = Select { from, conditions: Vec::new(), of, incremental: false };
     ordered(config, Source { info: TableInfo::default(), table, select }, &key)
+}
+
+fn require_names_once(columns: &[RawColumn]) -> Result<()> {
+    let is_again = |(at, column): &(usize, &RawColumn)| {
+        columns[..*at].iter().any(|before| before.name == column.name)
+    };
+    match columns.iter().enumerate().find(is_again) {
+        None => Ok(()),
+        Some((_, column)) => Err(Error::config(
+            "query",
+            format!("`query` has two columns that are called `{}`: name one with AS", column.name),
+        )),
+    }
 }
 
 /// Sets the order that rows are read in: the key's, or that of cursor and key.
@@ -180,73 +200,8 @@ fn ordered(config: &Config, mut source: Source, key: &[String]) -> Result<Source
     Ok(source)
 }
 
-/// The columns of one statement, which is not run.
-async fn described(client: &Client, sql: &str) -> Result<Vec<RawColumn>, dstream_postgres::Error> {
-    let statement = client.prepare(sql).await?;
-    let column = |column: &dstream_postgres::tokio_postgres::Column| RawColumn {
-        name: column.name().to_owned(),
-        oid: column.type_().oid(),
-        typmod: column.type_modifier(),
-        not_null: false,
-    };
-    Ok(statement.columns().iter().map(column).collect())
-}
-
-fn select_sql(list: &str, from: &str, conditions: &[String]) -> String {
-    let filter = if conditions.is_empty() { "" } else { " WHERE " };
-    format!("SELECT {list} FROM {from}{filter}{}", conditions.join(" AND "))
-}
-
-/// A statement is described without a look at permissions; its plan is not made without.
-async fn require_permission(client: &Client, sql: &str) -> Result<(), dstream_postgres::Error> {
-    Ok(client.batch_execute(&format!("EXPLAIN {sql}")).await?)
-}
-
 fn field_type(table: &Table, name: &str) -> Option<FieldType> {
     table.schema.fields.iter().find(|field| field.name == name).map(|field| field.kind)
-}
-
-/// Without uniqueness a read that goes on behind a key would leave rows out.
-async fn require_unique(wire: &mut Wire, source: &Source, key: &[String]) -> Result<()> {
-    let rows = wire
-        .query(&format!(
-            "SELECT array_to_json(array_agg(a.attname))::text FROM pg_index i \
-             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) \
-             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-             WHERE i.indrelid = {} AND i.indisunique AND i.indisvalid AND i.indpred IS NULL \
-               AND i.indexprs IS NULL AND k.place <= i.indnkeyatts GROUP BY i.indexrelid",
-            source.info.oid
-        ))
-        .await?;
-    let covered = rows.iter().any(|row| {
-        let index: Vec<String> = serde_json::from_str(&text(row, 0)).unwrap_or_default();
-        !index.is_empty() && index.iter().all(|name| key.contains(name))
-    });
-    let nullable = key.iter().find(|name| {
-        source.table.schema.fields.iter().any(|field| field.name == **name && field.nullable)
-    });
-    match (covered, nullable) {
-        (true, None) => Ok(()),
-        (false, _) => Err(Error::config(
-            "key",
-            format!(
-                "no unique index of {} is on ({}): rows could not be told apart by it. Name the columns of a unique index, \
-                 or leave `key` out for the primary key",
-                source.table.stream(),
-                key.join(", ")
-            ),
-        )),
-        (true, Some(name)) => Err(Error::config(
-            "key",
-            format!(
-                "the column {name} of {} may be null, so it tells no rows apart: name other columns, or run \
-                 ALTER TABLE {} ALTER {} SET NOT NULL;",
-                source.table.stream(),
-                source.info.sql(),
-                quote::name(name)
-            ),
-        )),
-    }
 }
 
 fn unknown_column(setting: &str, name: &str, table: &Table) -> Error {
@@ -257,21 +212,4 @@ fn unknown_column(setting: &str, name: &str, table: &Table) -> Error {
         names.join(", ")
     );
     Error::config(setting, text)
-}
-
-/// What the server said about a text of the config.
-fn refused(error: dstream_postgres::Error, path: &str, name: &str) -> Error {
-    match (path, error.server().map(|server| server.code.as_str())) {
-        (_, Some("42501")) => explain::snapshot(error, name),
-        ("query", Some(code)) if code.starts_with("42") || code.starts_with("0A") => Error::config(
-            path,
-            format!(
-                "`query` has to be one SELECT (or VALUES, or WITH … SELECT) that changes nothing: {error}"
-            ),
-        ),
-        (_, Some(code)) if code.starts_with("42") || code.starts_with("22") => {
-            Error::config(path, format!("{name}: {error}"))
-        }
-        _ => error.into(),
-    }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod publication;
 pub(crate) mod server;
 pub(crate) mod slot;
+pub(crate) mod tables;

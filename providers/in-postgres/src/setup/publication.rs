@@ -3,7 +3,8 @@
 use dstream_postgres::{Wire, quote};
 use dstream_sdk::{Error, Result};
 
-use crate::catalog::{self, TableInfo, text};
+use super::tables::{require_identity, require_settings_used, wanted};
+use crate::catalog::{TableInfo, text};
 use crate::config::Config;
 
 /// What stands in the comment on a publication that was made here.
@@ -56,67 +57,74 @@ pub(crate) async fn plan(
     let tables = wanted(wire, config).await?;
     match found {
         Some(found) if found.is_of_another_task(task_id) && config.publication.is_none() => {
-            Err(Error::config(
-                "publication",
-                format!(
-                    "the publication {name} belongs to another task (its comment: {}): two projects have a task of \
-                     this name, or this one's state is gone. Set `publication` and `slot` to other names; or, where \
-                     the other is gone for good, run DROP PUBLICATION {}; and {};",
-                    found.comment,
-                    quote::name(name),
-                    super::slot::drop_sql(name)
-                ),
-            ))
+            Err(another_tasks(name, &found))
         }
         Some(found) if found.is_of(task_id) && config.create && !tables.is_empty() => {
             require_identity(&tables)?;
             let clause = clause(config, &tables)?;
             let comment = comment(config, task_id, &clause);
-            let mut statements = Vec::new();
             // A table that was dropped and made again has left it.
             let missing = missing(wire, name, &tables).await?;
-            if found.comment != comment || !missing.is_empty() {
-                statements
-                    .push(format!("ALTER PUBLICATION {} SET TABLE {clause}", quote::name(name)));
-                statements.push(format!(
-                    "ALTER PUBLICATION {} SET (publish_via_partition_root = {})",
-                    quote::name(name),
-                    config.publish_via_root
-                ));
-                statements.push(comment_statement(name, &comment));
-            }
+            let changed = found.comment != comment || !missing.is_empty();
+            let statements =
+                if changed { update(config, name, &clause, &comment) } else { Vec::new() };
             Ok(Plan { exists: true, statements })
         }
         Some(_) => {
             require_published(wire, name, &tables).await?;
             Ok(Plan { exists: true, statements: Vec::new() })
         }
-        None => {
-            if tables.is_empty() {
-                let text =
-                    format!("the publication {name} is not there: make it, or name `tables`");
-                return Err(Error::config("publication", text));
-            }
-            require_identity(&tables)?;
-            let clause = clause(config, &tables)?;
-            let comment = comment(config, task_id, &clause);
-            let with = if config.publish_via_root {
-                " WITH (publish_via_partition_root = true)"
-            } else {
-                ""
-            };
-            let create =
-                format!("CREATE PUBLICATION {} FOR TABLE {clause}{with}", quote::name(name));
-            if !config.create {
-                let text = format!(
-                    "the publication {name} is not there, and `create` is false. Run {create};"
-                );
-                return Err(Error::config("publication", text));
-            }
-            let statements = vec![create, comment_statement(name, &comment)];
-            Ok(Plan { exists: false, statements })
-        }
+        None => create(config, name, task_id, &tables),
     }
+}
+
+/// Makes it what the config wants.
+fn update(config: &Config, name: &str, clause: &str, comment: &str) -> Vec<String> {
+    vec![
+        format!("ALTER PUBLICATION {} SET TABLE {clause}", quote::name(name)),
+        format!(
+            "ALTER PUBLICATION {} SET (publish_via_partition_root = {})",
+            quote::name(name),
+            config.publish_via_root
+        ),
+        comment_statement(name, comment),
+    ]
+}
+
+/// Makes one that is not there.
+fn create(config: &Config, name: &str, task_id: &str, tables: &[TableInfo]) -> Result<Plan> {
+    if tables.is_empty() {
+        let text = format!("the publication {name} is not there: make it, or name `tables`");
+        return Err(Error::config("publication", text));
+    }
+    require_identity(tables)?;
+    let clause = clause(config, tables)?;
+    let with = match config.publish_via_root {
+        true => " WITH (publish_via_partition_root = true)",
+        false => "",
+    };
+    let create = format!("CREATE PUBLICATION {} FOR TABLE {clause}{with}", quote::name(name));
+    if !config.create {
+        let text =
+            format!("the publication {name} is not there, and `create` is false. Run {create};");
+        return Err(Error::config("publication", text));
+    }
+    let comment = comment(config, task_id, &clause);
+    Ok(Plan { exists: false, statements: vec![create, comment_statement(name, &comment)] })
+}
+
+fn another_tasks(name: &str, found: &Found) -> Error {
+    Error::config(
+        "publication",
+        format!(
+            "the publication {name} belongs to another task (its comment: {}): two projects have a task of \
+             this name, or this one's state is gone. Set `publication` and `slot` to other names; or, where \
+             the other is gone for good, run DROP PUBLICATION {}; and {};",
+            found.comment,
+            quote::name(name),
+            super::slot::drop_sql(name)
+        ),
+    )
 }
 
 /// Runs the statements of a plan.
@@ -126,69 +134,6 @@ pub(crate) async fn apply(wire: &mut Wire, plan: &Plan) -> Result<()> {
     }
     // One message is one transaction.
     wire.query(&plan.statements.join("; ")).await.map(|_| ()).map_err(crate::explain::publication)
-}
-
-/// The tables that the config means, in the order of their names; none where it names none.
-pub(crate) async fn wanted(wire: &mut Wire, config: &Config) -> Result<Vec<TableInfo>> {
-    if config.tables.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all = catalog::tables(wire).await?;
-    choose(wire, config, all).await
-}
-
-/// Those of the tables that the config means, with columns and keys.
-pub(crate) async fn choose(
-    wire: &mut Wire,
-    config: &Config,
-    all: Vec<TableInfo>,
-) -> Result<Vec<TableInfo>> {
-    let (patterns, exclude) = (config.tables()?, config.exclude()?);
-    let partitions = catalog::partitions(wire).await?;
-    let mut used = vec![false; patterns.len()];
-    let mut tables = Vec::new();
-    for table in all {
-        let matches =
-            |p: &dstream_cdc::TablePattern| p.matches("public", &table.schema, &table.name);
-        // A partition comes with its root, unless it is named itself.
-        let of_root = partitions.contains(&table.oid);
-        let mut means = false;
-        for (pattern, used) in patterns.iter().zip(&mut used) {
-            if matches(pattern) && (pattern.is_name() || !of_root) {
-                *used = true;
-                means = true;
-            }
-        }
-        if means && !exclude.iter().any(matches) {
-            tables.push(table);
-        }
-    }
-    if let Some(at) = used.iter().position(|used| !used) {
-        let text = format!("`{}` means no table of the database", patterns[at]);
-        return Err(Error::config(format!("tables[{at}]"), text));
-    }
-    if tables.is_empty() {
-        return Err(Error::config("exclude", "`exclude` leaves no table"));
-    }
-    catalog::describe(wire, &mut tables).await?;
-    Ok(tables)
-}
-
-/// A table without identity in a publication makes the application's own statements fail.
-fn require_identity(tables: &[TableInfo]) -> Result<()> {
-    let without: Vec<&TableInfo> =
-        tables.iter().filter(|t| !t.identifies() && !t.partitioned).collect();
-    let Some(first) = without.first() else { return Ok(()) };
-    let names: Vec<String> = without.iter().map(|t| t.stream()).collect();
-    Err(Error::config(
-        "tables",
-        format!(
-            "nothing identifies the rows of {}: once published, every UPDATE and DELETE on it would fail in the \
-             application. Add a primary key, or run ALTER TABLE {} REPLICA IDENTITY FULL; or leave it out with `exclude`",
-            names.join(", "),
-            first.sql()
-        ),
-    ))
 }
 
 /// Those of the tables that the publication does not have, itself or by its partitions.
@@ -230,18 +175,6 @@ async fn require_published(wire: &mut Wire, name: &str, tables: &[TableInfo]) ->
             names.join(", ")
         ),
     ))
-}
-
-/// Settings of a table that is not read are a mistake.
-pub(crate) fn require_settings_used(config: &Config, tables: &[TableInfo]) -> Result<()> {
-    for (at, (pattern, _)) in config.table_settings()?.iter().enumerate() {
-        if !tables.iter().any(|t| pattern.matches("public", &t.schema, &t.name)) {
-            let key = config.table.keys().nth(at).cloned().unwrap_or_default();
-            let text = format!("`{pattern}` means none of the tables that are read");
-            return Err(Error::config(format!("table.{key}"), text));
-        }
-    }
-    Ok(())
 }
 
 /// `"public"."orders" ("id", "total") WHERE (total > 0), …`

@@ -77,7 +77,9 @@ impl Worker {
     }
 }
 
+// A server is started by programs of Unix.
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use dstream_postgres::{Target, Wire};
 

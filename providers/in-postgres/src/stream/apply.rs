@@ -107,6 +107,10 @@ impl Stream {
             (_, Came::Truncate) => {
                 if verdict == Verdict::Again {
                     self.again.push(table.stream().to_owned());
+                    // What the transaction does from here on is among the rows that are read again.
+                    if let Some(state) = self.handoff.0.get_mut(table.stream()) {
+                        state.restart();
+                    }
                 }
                 batch.line(|out| transaction.truncate(out, table))
             }

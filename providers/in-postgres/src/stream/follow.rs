@@ -1,4 +1,4 @@
-//! Follows the log: reads pieces of it, offers checkpoints between transactions, says how far it is.
+//! Follows the log: reads pieces of it, and says how far it is.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -24,9 +24,6 @@ const BRISK: Duration = Duration::from_millis(5);
 
 /// How often `@progress` is sent.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
-
-/// A server that asks for an answer (it may be about to stop) is not kept waiting for longer.
-const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// How the log is followed.
 #[derive(Debug, Clone)]
@@ -63,7 +60,7 @@ pub(crate) struct Stream {
     pub(super) again: Vec<String>,
     pub(super) reread: bool,
     /// Some table's snapshot is not passed yet.
-    handing_over: bool,
+    pub(super) handing_over: bool,
     /// Tables whose state is not offered yet.
     pub(super) unsaved: Vec<String>,
     /// The server's clock at the last commit.
@@ -71,7 +68,7 @@ pub(crate) struct Stream {
     chunk: Vec<u8>,
     place: usize,
     pub(crate) following: Following,
-    offered: Instant,
+    pub(super) offered: Instant,
     progressed: Instant,
     /// The end of the log, as the server last said.
     pub(crate) server_end: Lsn,
@@ -220,60 +217,6 @@ impl Stream {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The server has nothing for us up to `end`: that is as good a place as a commit.
-    fn idle(&mut self, end: Lsn, asked: bool, batch: &mut Batch<State>) -> Result<()> {
-        if self.transaction.is_some() || end <= self.state.lsn {
-            return Ok(());
-        }
-        self.committed_at = 0;
-        let every = if asked {
-            ASKED_EVERY.min(self.following.heartbeat)
-        } else {
-            self.following.heartbeat
-        };
-        let last = self.following.until.is_some_and(|until| end >= until);
-        if last || self.offered.elapsed() >= every {
-            self.state.lsn = end;
-            self.offer(batch)?;
-        }
-        Ok(())
-    }
-
-    /// Everything before `state.lsn` is in the batch or was sent.
-    pub(super) fn offer(&mut self, batch: &mut Batch<State>) -> Result<()> {
-        self.offered = Instant::now();
-        if self.handing_over || !self.unsaved.is_empty() {
-            return self.offer_with_tables(batch);
-        }
-        let state = State::Stream(std::mem::take(&mut self.state));
-        let offered = batch.checkpoint(&state);
-        if let State::Stream(state) = state {
-            self.state = state;
-        }
-        offered
-    }
-
-    /// With the tables that the stream has just passed, and those that began anew. As one: a place
-    /// behind a truncate with a table that was not begun anew would lose its rows.
-    #[cold]
-    fn offer_with_tables(&mut self, batch: &mut Batch<State>) -> Result<()> {
-        let unsaved = std::mem::take(&mut self.unsaved);
-        let mut parts = vec![("", State::Stream(self.state.clone()))];
-        for (name, table) in &mut self.handoff.0 {
-            let passed = table.pass(&self.state.lsn);
-            if passed || !table.is_read() || unsaved.contains(name) {
-                parts.push((name, State::Table(table.clone())));
-            }
-            if passed {
-                let same = |known: &&mut super::relations::Known| known.table.stream() == name;
-                self.relations.all().filter(same).for_each(|known| known.handing_over = false);
-            }
-        }
-        batch.checkpoint_parts(parts.iter().map(|(name, state)| (*name, state)))?;
-        self.handing_over = self.handoff.0.values().any(|table| !table.done);
-        Ok(())
     }
 
     fn is_over(&self) -> bool {

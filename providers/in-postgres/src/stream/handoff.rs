@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dstream_cdc::{Change, Key, TableState, Verdict};
-use dstream_sdk::{Error, Result};
+use dstream_sdk::Result;
 
 use crate::lsn::Lsn;
 use crate::stream::pgoutput::{Old, Tuple};
@@ -39,9 +39,10 @@ impl Handoff {
             };
             return Ok(verdict);
         }
+        let (stream, now) = (table.stream(), &table.schema.key);
         let key_of = |tuple: Tuple<'_>| {
-            let key = table.key_of(|at| tuple.text(at));
-            key.filter(|_| state.key == table.schema.key).ok_or_else(|| other_key(table, state))
+            state.require_key(stream, now)?;
+            table.key_of(|at| tuple.text(at)).ok_or_else(|| state.other_key(stream, now))
         };
         let verdict = match came {
             Came::Insert(new) => state.judge(&commit, Change::Insert(&key_of(new)?)),
@@ -55,14 +56,4 @@ impl Handoff {
         };
         Ok(verdict)
     }
-}
-
-fn other_key(table: &Table, state: &TableState<Lsn>) -> Error {
-    Error::permanent(format!(
-        "the key of {} was changed while the table was read: it was ({}) and is ({}); forget the task's \
-         checkpoint (`dstream state rm`) to read the tables again",
-        table.stream(),
-        state.key.join(", "),
-        table.schema.key.join(", ")
-    ))
 }

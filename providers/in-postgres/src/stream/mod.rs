@@ -1,9 +1,11 @@
 //! The stream of changes.
 
 mod apply;
+mod bytes;
 mod feed;
 mod follow;
 mod handoff;
+mod offer;
 mod pgoutput;
 mod relations;
 mod spool;

@@ -1,6 +1,7 @@
 //! The messages of the plugin `pgoutput`, read where they lie. By "Logical Replication Message
 //! Formats" of PostgreSQL's manual; those of protocol version 1.
 
+use super::bytes::Bytes;
 use crate::lsn::Lsn;
 
 /// One message.
@@ -150,53 +151,7 @@ impl<'a> Tuple<'a> {
     }
 }
 
-/// What is left of a message.
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
-
 impl<'a> Bytes<'a> {
-    #[inline]
-    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (chunk, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*chunk)
-    }
-
-    #[inline]
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    #[inline]
-    pub(super) fn u8(&mut self) -> Option<u8> {
-        self.chunk::<1>().map(|[byte]| byte)
-    }
-
-    #[inline]
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.chunk().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn i64(&mut self) -> Option<i64> {
-        self.chunk().map(i64::from_be_bytes)
-    }
-
-    pub(super) fn lsn(&mut self) -> Option<Lsn> {
-        self.chunk().map(u64::from_be_bytes).map(Lsn)
-    }
-
-    /// Up to a zero byte.
-    fn text(&mut self) -> Option<&'a [u8]> {
-        let text = self.take(memchr::memchr(0, self.0)?)?;
-        self.take(1)?;
-        Some(text)
-    }
-
-    fn str(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.text()?).ok()
-    }
-
     fn old(&mut self, marker: u8) -> Option<Old<'a>> {
         let full = match marker {
             b'O' => true,

@@ -70,9 +70,15 @@ impl Relations {
         )
         .await?;
         let known = Known { table, announced: false, handing_over, arrived };
-        let before = self.known.insert(relation.oid, known);
-        self.newer.extend(before.filter(|b| b.arrived > arrived).map(|b| (relation.oid, b)));
+        self.put(relation.oid, known);
         Ok(())
+    }
+
+    /// One that came later, in another transaction, is kept for [`restore`](Self::restore).
+    fn put(&mut self, oid: u32, known: Known) {
+        let arrived = known.arrived;
+        let before = self.known.insert(oid, known);
+        self.newer.extend(before.filter(|b| b.arrived > arrived).map(|b| (oid, b)));
     }
 
     /// A transaction that was streamed is taken in: what came of others meanwhile holds again, since
@@ -99,4 +105,35 @@ fn key(relation: &Relation<'_>, catalog: &[String]) -> Vec<String> {
         return Vec::new();
     }
     marked.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use dstream_sdk::StreamSchema;
+
+    use super::*;
+
+    /// A table as its description number `arrived` has it.
+    fn described(arrived: u64) -> Known {
+        let schema = StreamSchema { stream: format!("as of {arrived}"), ..StreamSchema::default() };
+        let (columns, key, metadata) = (Vec::new(), Vec::new(), Vec::new());
+        let table = Table { schema, columns, key, metadata };
+        Known { table, announced: true, handing_over: false, arrived }
+    }
+
+    #[test]
+    fn behind_a_transaction_that_was_streamed_the_newest_description_holds_and_is_announced() {
+        let mut relations = Relations::default();
+        relations.put(7, described(5));
+        // Of the transaction, which came before and is taken in only now.
+        relations.put(7, described(2));
+        relations.put(7, described(3));
+        assert_eq!(relations.get_mut(7).unwrap().table.stream(), "as of 3");
+        relations.restore();
+        let known = relations.get_mut(7).unwrap();
+        assert_eq!((known.table.stream(), known.announced), ("as of 5", false));
+        relations.put(7, described(6));
+        relations.restore();
+        assert_eq!(relations.get_mut(7).unwrap().table.stream(), "as of 6", "nothing is older");
+    }
 }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use dstream_sdk::{Batch, Error, Result};
 
+use super::bytes::Bytes;
 use super::follow::Stream;
-use super::pgoutput::{Bytes, Logical};
+use super::pgoutput::Logical;
 use super::spool::{Spool, Spooled};
 use super::transaction::Transaction;
 use crate::config::Config;

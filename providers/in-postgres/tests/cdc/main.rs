@@ -1,5 +1,7 @@
 //! The input against a real PostgreSQL.
 
+// Servers are started by programs of Unix.
+#![cfg(unix)]
 // The helpers of a test may panic as the test may.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

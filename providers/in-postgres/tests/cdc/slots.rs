@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use dstream_testkit::serde_json::json;
 
+use crate::session::Session;
 use crate::support::{Db, Run};
 
 fn confirmed(db: &Db, slot: &str) -> u64 {
@@ -36,7 +37,8 @@ fn soon(run: &mut Run, holds: impl Fn() -> bool) -> bool {
 #[test]
 fn the_slot_moves_only_after_the_host_has_saved() {
     let db = Db::new("saved");
-    db.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    // The server asks every quarter of a second how far we are.
+    db.sql("CREATE TABLE t (id int PRIMARY KEY); ALTER DATABASE saved SET wal_sender_timeout = '500ms'");
     let slot = "dstream_saved_input";
     let config = db.config(&["t"], json!({"until": "stopped", "heartbeat_interval": "100ms"}));
     let mut run = db.run(&config);
@@ -45,7 +47,7 @@ fn the_slot_moves_only_after_the_host_has_saved() {
     let before = confirmed(&db, slot);
     db.sql("INSERT INTO t SELECT generate_series(1, 1000)");
     run.wait_for(1000);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(confirmed(&db, slot), before, "nothing was saved");
     run.wait_until(|run| run.open.is_empty());
     run.save();
@@ -59,22 +61,54 @@ fn an_idle_slot_moves_with_what_others_write() {
     let config = db.config(&["t"], json!({"until": "stopped", "heartbeat_interval": "200ms"}));
     let mut run = db.run(&config);
     run.wait_until(|run| run.states.contains_key("public.t"));
-    db.sql("INSERT INTO elsewhere SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
+    // Small ones: of those the server sends nothing at all.
+    (0..20).for_each(|_| drop(db.sql("INSERT INTO elsewhere VALUES (repeat('x', 100))")));
     let end: u64 = db.sql("SELECT (pg_current_wal_lsn() - '0/0')::int8").parse().unwrap();
     assert!(soon(&mut run, || confirmed(&db, "dstream_idle_input") >= end));
+}
+
+/// Its commit may stand in the log exactly where the checkpoint says that the rest begins.
+#[test]
+fn a_transaction_that_commits_right_behind_a_checkpoint_belongs_to_the_rest() {
+    let db = Db::new("right_behind");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY)");
+    let config = db.config(&["t"], json!({}));
+    let mut states = db.read(&config, &Default::default()).states;
+    let mut session = Session::new(&db);
+    for id in 0..5 {
+        session.run(&format!("BEGIN; INSERT INTO t VALUES ({id})"));
+        let open = db.read(&config, &states);
+        assert!(open.rows.is_empty(), "{:?}", open.rows);
+        session.run("COMMIT");
+        let run = db.read(&config, &open.states);
+        assert_eq!(run.changes(), [json!(["insert", {"id": id}])]);
+        states = run.states;
+    }
+}
+
+/// Asks the server to stop, as its own tools do ("fast").
+fn stop(server: &dstream_servers::Postgres) {
+    let file = std::fs::read_to_string(server.data().join("postmaster.pid")).unwrap();
+    let pid = file.lines().next().unwrap();
+    let done = std::process::Command::new("kill").args(["-INT", pid]).status().unwrap();
+    assert!(done.success());
 }
 
 #[test]
 fn a_server_that_stops_does_not_wait_for_us_and_the_run_ends_as_transient() {
     let mut server = dstream_servers::Postgres::start(&crate::support::SETTINGS);
     server.psql("postgres", "CREATE TABLE t (id int PRIMARY KEY)");
-    let config = json!({"url": server.url("postgres"), "tables": ["t"]});
+    // A server that is stopped waits until everybody has confirmed what was sent.
+    let config =
+        json!({"url": server.url("postgres"), "tables": ["t"], "heartbeat_interval": "10m"});
     let mut run = Run::start("stops", &config, &Default::default());
     run.wait_until(|run| run.states.contains_key("public.t"));
-    server.psql("postgres", "INSERT INTO t VALUES (1)");
-    run.wait_for(1);
-    server.kill();
+    server.psql("postgres", "INSERT INTO t VALUES (1); CREATE TABLE other (n int)");
+    run.wait_until(|run| run.rows.len() == 1);
+    let since = Instant::now();
+    stop(&server);
     assert!(run.fails().starts_with("transient"), "{}", run.host.stderr());
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     server.restart(&[]);
     server.psql("postgres", "INSERT INTO t VALUES (2)");
     let mut again = Run::start("stops", &config, &run.states);

@@ -129,5 +129,7 @@ fn never_follows_a_new_table_and_does_not_read_it() {
     db.sql("INSERT INTO b VALUES (2)");
     run.wait_until(|run| !run.rows.is_empty());
     assert_eq!(run.changes(), [json!(["insert", {"id": 2}])]);
+    // A later run with another `snapshot` must not read what has been followed.
+    assert_eq!(run.states["public.b"], json!({"done": true}));
     run.host.kill();
 }

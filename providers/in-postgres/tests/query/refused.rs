@@ -130,6 +130,26 @@ fn another_selection_on_a_kept_cursor_is_refused_with_the_ways_out() {
 }
 
 #[test]
+fn another_selection_for_the_rest_of_an_interrupted_read_is_refused_too() {
+    let db = Db::new("query_interrupted");
+    db.sql("CREATE TABLE t (id int PRIMARY KEY, v int)");
+    db.sql("INSERT INTO t SELECT n, n FROM generate_series(1, 60000) n");
+    let config = config(&db, json!({"tables": ["t"], "parallelism": 1}));
+    let mut run = Run::start(db.name, &config, &BTreeMap::new());
+    run.wait_until(|run| run.rows.len() > 1000);
+    run.host.kill();
+    assert!(run.rows.len() < 60_000, "it was interrupted");
+    for (setting, value) in [("where", json!("v > 0")), ("columns", json!(["id"]))] {
+        let mut other = config.clone();
+        other[setting] = value;
+        let text = Run::start(db.name, &other, &run.states).fails();
+        assert!(text.contains("is not what it was when the checkpoint was made"), "{text}");
+    }
+    let rest = db.read(&config, &run.states);
+    assert_eq!(run.rows.len() + rest.rows.len(), 60_000, "as it was, it goes on");
+}
+
+#[test]
 fn a_missing_grant_is_found_before_anything_is_read() {
     let db = Db::new("query_grants");
     db.sql("CREATE TABLE t (id int PRIMARY KEY, secret int); CREATE ROLE query_half LOGIN; GRANT SELECT (id) ON t TO query_half");

@@ -1,5 +1,7 @@
 //! The good end: everything is committed and saved, the inputs hear of it, all processes end.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use dstream_protocol::Role;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,7 +24,19 @@ impl Drive<'_> {
         if let Err(failure) = self.wiring.saver.save().await {
             return End::Failed(failure);
         }
-        self.release_inputs().await
+        let end = self.release_inputs().await;
+        self.count_missed();
+        end
+    }
+
+    /// What an output that is not critical was sent and has not accounted for, it has missed: it
+    /// has ended before, or was too slow and is ended now.
+    fn count_missed(&self) {
+        let hub = &self.wiring.hub;
+        let outputs = hub.seats.iter().enumerate().filter(|(_, seat)| seat.role == Role::Output);
+        for (index, _) in outputs.filter(|(_, seat)| seat.v2 && !seat.critical) {
+            hub.counters.dropped.fetch_add(hub.account(index).outstanding(), Relaxed);
+        }
     }
 
     /// Says who keeps the run from ending though everything is committed. Nobody is killed for it:

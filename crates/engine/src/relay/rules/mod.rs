@@ -11,8 +11,8 @@ pub(crate) use transform::TransformRules;
 use dstream_protocol::Control;
 
 use crate::failure::{Failure, FailureKind};
+use crate::handshake::quote;
 use crate::hub::{Hub, Index};
-use crate::startup::quote;
 
 /// Reads a control line of a version-2 provider.
 pub(super) fn read(hub: &Hub, seat: Index, line: &[u8]) -> Result<Control, Failure> {

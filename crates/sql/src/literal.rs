@@ -1,14 +1,17 @@
-//! JSON values as literals of a statement, straight from their JSON.
+//! JSON values as literals of a statement, straight from their JSON. What a value is, and what is
+//! refused, is the same everywhere; how a text or bytes are quoted, the [`Dialect`] says.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dstream_sdk::FieldType;
 use dstream_sdk::row::Cell;
 
+use crate::Dialect;
+
 /// How the values of a column are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Literal {
-    /// Digits: the server would round what has more, and take a text for 0 in a comparison.
+pub enum Literal {
+    /// Digits: a server may round what has more, and take a text for 0 in a comparison.
     Integer,
     /// A number with every digit.
     Decimal,
@@ -20,31 +23,30 @@ pub(crate) enum Literal {
     Bytes,
     /// The JSON as it is.
     Json,
-    /// A moment is written in UTC and without its zone, which the server does not read.
+    /// A moment is written in UTC and without its zone, which such a column does not read.
     Moment,
-    /// EWKB in hexadecimal digits becomes the server's own form.
+    /// EWKB in hexadecimal digits.
     Geometry,
 }
 
 /// Why a value cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shown} is no {wanted}")]
-pub(crate) struct WrongValue {
+pub struct WrongValue {
     shown: String,
     wanted: &'static str,
 }
 
 impl Literal {
-    /// For a column of this `DATA_TYPE`. `kind`: the type in the stream.
-    pub(crate) fn of(data_type: &str, kind: Option<FieldType>) -> Self {
+    /// For a column of this `DATA_TYPE` of the standard's catalog. `kind`: the type in the stream.
+    pub fn of(data_type: &str, kind: Option<FieldType>) -> Self {
         use FieldType::{Array, Bytes, Json};
         match data_type {
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "bit" | "year" => {
-                Self::Integer
-            }
-            "decimal" => Self::Decimal,
-            "float" | "double" => Self::Float,
-            "datetime" | "timestamp" => Self::Moment,
+            "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint" | "bit"
+            | "year" => Self::Integer,
+            "decimal" | "numeric" => Self::Decimal,
+            "float" | "double" | "real" => Self::Float,
+            "datetime" | "datetime2" | "smalldatetime" | "timestamp" => Self::Moment,
             "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob"
                 if kind == Some(Bytes) =>
             {
@@ -60,8 +62,16 @@ impl Literal {
     }
 
     /// Appends the value.
+    ///
+    /// # Errors
+    /// Where such a column has no such value.
     #[inline]
-    pub(crate) fn write(self, cell: Option<Cell<'_>>, out: &mut Vec<u8>) -> Result<(), WrongValue> {
+    pub fn write(
+        self,
+        dialect: &impl Dialect,
+        cell: Option<Cell<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WrongValue> {
         let Some(cell) = cell.filter(|cell| !cell.is_null()) else {
             out.extend_from_slice(b"NULL");
             return Ok(());
@@ -72,12 +82,17 @@ impl Literal {
         match self {
             Self::Integer => integer(&text, out)?,
             Self::Decimal | Self::Float => number(&text, self == Self::Float, out)?,
-            Self::Text if cell.is_plain() => quote_plain(&text, out),
-            Self::Text => quote(&text, out),
-            Self::Json => quote(json, out),
-            Self::Moment => quote(&moment(&text), out),
-            Self::Bytes => hex(&STANDARD.decode(&*text).map_err(|_| wrong(&text, "base64"))?, out),
-            Self::Geometry => hex(&geometry(&text).ok_or_else(|| wrong(&text, "geometry"))?, out),
+            Self::Text => dialect.push_text(&text, cell.is_plain(), out),
+            Self::Json => dialect.push_text(json, false, out),
+            Self::Moment => dialect.push_text(&moment(&text), cell.is_plain(), out),
+            Self::Bytes => {
+                let bytes = STANDARD.decode(&*text).map_err(|_| wrong(&text, "base64"))?;
+                dialect.push_bytes(&bytes, out);
+            }
+            Self::Geometry => {
+                let (srid, wkb) = geometry(&text).ok_or_else(|| wrong(&text, "geometry"))?;
+                dialect.push_geometry(srid, &wkb, out);
+            }
         }
         Ok(())
     }
@@ -110,9 +125,9 @@ fn number(text: &str, float: bool, out: &mut Vec<u8>) -> Result<(), WrongValue> 
     Ok(())
 }
 
-/// What holds no backslash, quote or control character but perhaps `'`.
+/// A text in single quotes, its own doubled: the standard's form.
 #[inline]
-fn quote_plain(text: &str, out: &mut Vec<u8>) {
+pub fn quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'\'');
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|b| *b == b'\'') {
@@ -124,25 +139,10 @@ fn quote_plain(text: &str, out: &mut Vec<u8>) {
     out.push(b'\'');
 }
 
-/// <https://dev.mysql.com/doc/refman/8.4/en/string-literals.html>, without `NO_BACKSLASH_ESCAPES`.
-fn quote(text: &str, out: &mut Vec<u8>) {
-    out.push(b'\'');
-    for byte in text.bytes() {
-        match byte {
-            b'\'' => out.extend_from_slice(b"''"),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0 => out.extend_from_slice(b"\\0"),
-            other => out.push(other),
-        }
-    }
-    out.push(b'\'');
-}
-
-fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
-    out.extend_from_slice(b"x'");
     out.extend(bytes.iter().flat_map(|b| [HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]));
-    out.push(b'\'');
 }
 
 /// Without a zone it is as it should be already.
@@ -160,39 +160,44 @@ fn moment(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// EWKB, little-endian, has the number of its reference system behind the type; the server before
-/// all else.
-fn geometry(text: &str) -> Option<Vec<u8>> {
+/// EWKB, little-endian, has the number of its reference system behind the type: that number, and
+/// WKB without it.
+fn geometry(text: &str) -> Option<(u32, Vec<u8>)> {
     const HAS_SRID: u32 = 0x2000_0000;
     let digits = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
     let bytes: Vec<u8> = (0..text.len()).step_by(2).map(digits).collect::<Option<_>>()?;
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let kind = word(1).filter(|_| bytes[0] == 1)?;
     let (srid, rest) = if kind & HAS_SRID == 0 { (0, 5) } else { (word(5)?, 9) };
-    let mut own = srid.to_le_bytes().to_vec();
-    own.push(1);
-    own.extend_from_slice(&(kind & !HAS_SRID).to_le_bytes());
-    own.extend_from_slice(bytes.get(rest..)?);
-    Some(own)
+    let mut wkb = vec![1];
+    wkb.extend_from_slice(&(kind & !HAS_SRID).to_le_bytes());
+    wkb.extend_from_slice(bytes.get(rest..)?);
+    Some((srid, wkb))
 }
 
 #[cold]
 fn wrong(text: &str, wanted: &'static str) -> WrongValue {
+    WrongValue { shown: format!("`{}`", shown(text)), wanted }
+}
+
+/// The beginning of a value, for a message.
+pub fn shown(value: &str) -> String {
     const SHOWN: usize = 60;
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
+    let mut shown: String = value.chars().take(SHOWN).collect();
+    if shown.len() < value.len() {
         shown.push('…');
     }
-    WrongValue { shown: format!("`{shown}`"), wanted }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::tests::Plain;
 
     fn written(data_type: &str, kind: Option<FieldType>, json: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        let done = Literal::of(data_type, kind).write(Some(Cell::new(json)), &mut out);
+        let done = Literal::of(data_type, kind).write(&Plain, Some(Cell::new(json)), &mut out);
         done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| error.to_string())
     }
 
@@ -208,9 +213,9 @@ mod tests {
             ("double", None, "0.1", "0.1e0"),
             ("double", None, "1e-300", "1e-300"),
             ("text", None, "\"it's\"", "'it''s'"),
-            ("text", None, r#""a\\b\u0000\n""#, "'a\\\\b\\0\n'"),
+            ("text", None, r#""a\\b\n""#, "'a\\b\n'"),
             ("text", None, "1.50", "'1.50'"),
-            ("text", None, r#"{"a":"\\"}"#, r#"'{"a":"\\\\"}'"#),
+            ("text", None, r#"{"a":"\\"}"#, r#"'{"a":"\\"}'"#),
             ("longtext", Some(Json), "\"text\"", "'\"text\"'"),
             ("blob", Some(Bytes), "\"AP8=\"", "x'00FF'"),
             ("blob", Some(Bytes), "\"\"", "x''"),
@@ -227,7 +232,7 @@ mod tests {
                 "'2026-03-01T12:30:00'",
             ),
             ("datetime", None, "\"0000-00-00T00:00:00\"", "'0000-00-00T00:00:00'"),
-            ("point", None, "\"0101000020E610000009\"", "x'E6100000010100000009'"),
+            ("point", None, "\"0101000020E610000009\"", "ST_GeomFromWKB(x'010100000009', 4326)"),
             ("int", None, "null", "NULL"),
         ] {
             assert_eq!(
