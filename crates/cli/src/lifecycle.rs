@@ -31,10 +31,17 @@ pub(crate) async fn ask(
     provider: &Provider,
     operation: Operation,
 ) -> Result<LifecycleAnswer, Failure> {
+    let saved = project.state().read(&task.name).ok().flatten();
+    let name = &provider.member.block.name;
+    let checkpoint = match provider.member.role {
+        Role::Input => saved.and_then(|mut state| state.inputs.remove(name)).map(|i| i.checkpoint),
+        _ => None,
+    };
     call(LifecycleRequest {
         task: &task.name,
         task_id,
         inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
+        checkpoint: checkpoint.unwrap_or_default(),
         member: &provider.member,
         operation,
         secrets: &project.loaded.secrets,

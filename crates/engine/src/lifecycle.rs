@@ -31,6 +31,8 @@ pub struct LifecycleRequest<'a> {
     pub task_id: &'a str,
     /// The names of the task's inputs.
     pub inputs: Vec<String>,
+    /// What is saved of it, where it is an input.
+    pub checkpoint: PartitionStates,
     /// The provider.
     pub member: &'a Member,
     /// What it is to do; not `run`.
@@ -169,7 +171,7 @@ impl Call<'_> {
                 task_id: self.request.task_id.to_owned(),
                 name: member.block.name.clone(),
                 config,
-                checkpoint: PartitionStates::new(),
+                checkpoint: self.request.checkpoint.clone(),
                 state: None,
                 confirmed: None,
                 adopt: Default::default(),

@@ -5,6 +5,7 @@ mod bulk;
 mod calls;
 mod context;
 mod login;
+mod properties;
 mod requests;
 mod settings;
 mod transactions;

@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 use dstream_mssql::{Session, literal};
 use dstream_sdk::{Error, Result};
 
-use crate::catalog::{cell, one, text};
+use crate::catalog::{cell, number, one, text};
 use crate::config::DEFAULT_SCHEMA;
 use crate::instance::Instance;
 use crate::lsn::Lsn;
 use crate::state::State;
 
-const CREATE: &str = "IF OBJECT_ID(N'dbo.cdc_offsets', N'U') IS NULL CREATE TABLE dbo.cdc_offsets (\
+/// In the schema `dbo`.
+pub(crate) const TABLE: &str = "cdc_offsets";
+
+/// The statements that make it, where it is not there.
+pub(crate) const CREATE: &str = "IF OBJECT_ID(N'dbo.cdc_offsets', N'U') IS NULL CREATE TABLE dbo.cdc_offsets (\
     table_name nvarchar(255) NOT NULL PRIMARY KEY, last_lsn varbinary(10) NULL, last_seq varbinary(10) NULL, \
     updated_at datetime NOT NULL DEFAULT GETDATE()); \
     IF COL_LENGTH(N'dbo.cdc_offsets', N'last_seq') IS NULL ALTER TABLE dbo.cdc_offsets ADD last_seq varbinary(10) NULL";
@@ -28,6 +32,15 @@ pub(crate) async fn make(session: &mut Session) -> Result<()> {
              GRANT ALTER ON SCHEMA::dbo TO the user, or make it by hand as docs/providers/mssql.md shows",
         )
     })
+}
+
+/// As [`read`], for who must not make it.
+pub(crate) async fn read_if_there(session: &mut Session) -> Result<BTreeMap<String, State>> {
+    let rows = one(session.query("SELECT COL_LENGTH(N'dbo.cdc_offsets', N'last_seq')").await?);
+    match rows.first().is_some_and(|row| number(row, 0) > 0) {
+        true => read(session).await,
+        false => Ok(BTreeMap::new()),
+    }
 }
 
 /// The places that it holds, by the names that stand in it.

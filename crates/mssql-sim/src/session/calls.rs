@@ -46,7 +46,7 @@ pub(super) fn declared_parameters(text: &str) -> Result<Vec<(String, T, Value)>>
 }
 
 /// Looks arguments up by name or place.
-struct Arguments(Vec<Given>);
+pub(super) struct Arguments(Vec<Given>);
 
 impl Arguments {
     fn get(&self, index: usize, name: &str) -> Option<&Given> {
@@ -56,13 +56,13 @@ impl Arguments {
             .or_else(|| self.0.get(index).filter(|(n, ..)| n.is_none()))
     }
 
-    fn text(&self, index: usize, name: &str) -> Option<String> {
+    pub(super) fn text(&self, index: usize, name: &str) -> Option<String> {
         self.get(index, name)
             .filter(|(.., v)| !v.is_null())
             .map(|(_, ty, value)| to_text(value, *ty, 0))
     }
 
-    fn required(&self, index: usize, name: &str, procedure: &str) -> Result<String> {
+    pub(super) fn required(&self, index: usize, name: &str, procedure: &str) -> Result<String> {
         self.text(index, name).ok_or_else(|| SqlError::new(201, format!("Procedure or function '{procedure}' expects parameter '{name}', which was not supplied.")))
     }
 
@@ -147,6 +147,9 @@ impl Session {
         if procedure.starts_with("sp_cdc_") {
             return self.cdc_procedure(&procedure, &a).map(|()| 0).map_err(Halt::from);
         }
+        if self.property(&procedure, &a)? {
+            return Ok(0);
+        }
         match procedure.as_str() {
             "sp_getapplock" | "sp_releaseapplock" => {
                 let resource = a.required(0, "@Resource", &procedure)?;
@@ -171,7 +174,7 @@ impl Session {
         }
     }
 
-    fn need_owner(&mut self) -> Result<()> {
+    pub(super) fn need_owner(&mut self) -> Result<()> {
         if self.context()?.is_owner() {
             return Ok(());
         }

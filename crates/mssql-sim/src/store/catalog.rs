@@ -148,6 +148,9 @@ pub(crate) struct Catalog {
     pub tables: BTreeMap<(String, String), Arc<TableDef>>,
     pub users: BTreeMap<String, User>,
     pub roles: BTreeSet<String>,
+    /// Extended properties: by object, zero for the database, and by name in small letters; as they
+    /// are written, with the value.
+    pub properties: BTreeMap<(i32, String), (String, String)>,
 }
 
 impl Catalog {
@@ -174,6 +177,7 @@ impl Catalog {
 
     pub(crate) fn remove(&mut self, table: &TableDef) {
         self.tables.remove(&(table.schema.to_lowercase(), table.name.to_lowercase()));
+        self.properties.retain(|(object, _), _| *object != table.id);
     }
 
     pub(crate) fn add_schema(&mut self, name: &str) {

@@ -5,6 +5,8 @@
 
 mod changes;
 mod errors;
+mod lifecycle;
+mod offsets;
 mod random;
 mod rows;
 mod server;

@@ -16,14 +16,24 @@ pub(crate) struct Db {
 pub(crate) type States = BTreeMap<String, Value>;
 
 impl Db {
+    /// Change data capture is off.
+    pub(crate) fn bare() -> Self {
+        Self { sim: MssqlSim::start(Options::default()).unwrap() }
+    }
+
     pub(crate) fn new() -> Self {
-        let db = Self { sim: MssqlSim::start(Options::default()).unwrap() };
+        let db = Self::bare();
         db.sql("EXEC sys.sp_cdc_enable_db");
         db
     }
 
     pub(crate) fn sql(&self, sql: &str) {
         self.sim.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The database's name.
+    pub(crate) fn name(&self) -> String {
+        self.sim.rows("SELECT DB_NAME()").unwrap().remove(0).remove(0)
     }
 
     /// Makes tables, and captures them.

@@ -9,6 +9,23 @@ use crate::value::{SqlType as T, Value};
 pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
     Ok(Some(match name {
         "databases" => databases(ctx),
+        "extended_properties" => {
+            let columns = [
+                ("class", T::TinyInt),
+                ("class_desc", NAME),
+                ("major_id", T::Int),
+                ("minor_id", T::Int),
+                ("name", NAME),
+                ("value", LONG),
+            ];
+            let row = |((object, _), (name, value)): (&(i32, String), &(String, String))| {
+                let (class, described) =
+                    if *object == 0 { (0, "DATABASE") } else { (1, "OBJECT_OR_COLUMN") };
+                let (name, value) = (Value::text(name), Value::text(value));
+                vec![class.into(), described.into(), (*object).into(), 0.into(), name, value]
+            };
+            view(&columns, ctx.catalog()?.properties.iter().map(row).collect())
+        }
         "dm_server_services" => {
             // VIEW SERVER STATE is needed: the error of the real one.
             if !ctx.is_sa() {
