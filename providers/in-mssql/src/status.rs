@@ -8,7 +8,6 @@ use dstream_sdk::{LifecycleReport, Resource, Result, TaskContext, serde_json};
 use crate::catalog::{cell, number, one};
 use crate::config::{CheckpointStore, Config};
 use crate::lifecycle::connected;
-use crate::lsn::Lsn;
 use crate::made::Made;
 use crate::state::State;
 use crate::{offsets, start};

@@ -152,7 +152,6 @@ pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
         | "views"
         | "procedures"
         | "triggers"
-        | "extended_properties"
         | "dm_tran_locks" => {
             // The simulator keeps none of these.
             view(
