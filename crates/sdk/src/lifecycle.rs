@@ -24,6 +24,8 @@ pub struct TaskContext {
     pub name: String,
     /// The names of the task's inputs, for an output.
     pub inputs: Vec<String>,
+    /// For `plan` and `init` of an output: the streams that are known to come. There may be others.
+    pub streams: Vec<StreamSchema>,
 }
 
 /// Can the system be reached, with these credentials? Registered by `with_check()`.
