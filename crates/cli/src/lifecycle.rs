@@ -5,7 +5,7 @@ use std::time::Duration;
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
 use dstream_engine::mask::Mask;
 use dstream_engine::{Failure, Protocol};
-use dstream_protocol::{Capability, LifecycleReport, Operation, Role};
+use dstream_protocol::{Capability, LifecycleReport, Operation, Role, StreamSchema};
 use dstream_task::Task;
 use dstream_task::secret::MASK;
 use serde_json::{Value, json};
@@ -19,10 +19,14 @@ use crate::resolve::{Provider, Resolved};
 /// How long one call may take: making an index on a large table takes its time.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
+/// The action of a resource that cannot be made as the task has it.
+const REFUSED: &str = "refused";
+
 /// How much of a resource's detail is shown; `--json` has all of it.
 const MAX_DETAIL: usize = 160;
 
-/// Calls one provider.
+/// Calls one provider, for people: secrets are masked. `streams`: what is known to come, for an
+/// output's `plan` and `init`.
 pub(crate) async fn ask(
     context: &Context,
     project: &Project,
@@ -30,6 +34,21 @@ pub(crate) async fn ask(
     task_id: &str,
     provider: &Provider,
     operation: Operation,
+    streams: &[StreamSchema],
+) -> Result<LifecycleAnswer, Failure> {
+    let answer = ask_plainly(context, project, task, task_id, provider, operation, streams).await;
+    answer.map(|answer| masked(answer, &Mask::new(&project.loaded.secrets)))
+}
+
+/// The same, for another provider: a column's name may look like a secret.
+pub(crate) async fn ask_plainly(
+    context: &Context,
+    project: &Project,
+    task: &Task,
+    task_id: &str,
+    provider: &Provider,
+    operation: Operation,
+    streams: &[StreamSchema],
 ) -> Result<LifecycleAnswer, Failure> {
     let saved = project.state().read(&task.name).ok().flatten();
     let name = &provider.member.block.name;
@@ -42,6 +61,7 @@ pub(crate) async fn ask(
         task_id,
         inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
         checkpoint: checkpoint.unwrap_or_default(),
+        streams,
         member: &provider.member,
         operation,
         secrets: &project.loaded.secrets,
@@ -51,7 +71,6 @@ pub(crate) async fn ask(
         events: std::sync::Arc::new(log::event),
     })
     .await
-    .map(|answer| masked(answer, &Mask::new(&project.loaded.secrets)))
 }
 
 /// A careless provider may answer with its own config.
@@ -88,8 +107,8 @@ pub(crate) fn describe(answer: &LifecycleAnswer) -> Vec<String> {
     lines
 }
 
-/// A resource in one line: sign, kind, name, action, detail; a detail of several lines (a statement)
-/// stands whole below it. One of another shape is shown as it is.
+/// A resource in one line: sign, kind, name, action, detail; a detail of several lines (a statement),
+/// and why something is refused, stand whole below it. One of another shape is shown as it is.
 pub(crate) fn resource(value: &Value) -> String {
     let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let name = if field("name").is_empty() { field("id") } else { field("name") };
@@ -100,12 +119,13 @@ pub(crate) fn resource(value: &Value) -> String {
         "create" | "created" => '+',
         "update" | "updated" => '~',
         "delete" | "deleted" | "remove" | "removed" => '-',
+        REFUSED => '!',
         _ => ' ',
     };
     let mut line = format!("{sign} {} {name}", field("type"));
     let action = if field("action") == "none" { "no change" } else { field("action") };
     let (detail, statement) = match field("detail") {
-        text if text.contains('\n') => ("", text),
+        text if text.contains('\n') || action == REFUSED => ("", text),
         text => (text, ""),
     };
     for extra in [action, detail].iter().filter(|e| !e.is_empty()) {
@@ -115,6 +135,11 @@ pub(crate) fn resource(value: &Value) -> String {
         line.push_str(&format!("\n        {part}"));
     }
     line
+}
+
+/// Whether a report says that something cannot be made as the task has it.
+pub(crate) fn refuses(report: &LifecycleReport) -> bool {
+    report.resources.iter().any(|resource| resource["action"] == REFUSED)
 }
 
 /// A report as it stands in JSON documents.
@@ -144,5 +169,8 @@ mod tests {
         let file =
             json!({"type": "file", "name": "f", "action": "exists", "detail": "x".repeat(999)});
         assert_eq!(resource(&file).chars().count(), "  file f  exists  ".len() + MAX_DETAIL);
+        let why = "x".repeat(999);
+        let refused = json!({"type": "table", "name": "t", "action": "refused", "detail": why});
+        assert_eq!(resource(&refused), format!("! table t  refused\n        {why}"));
     }
 }

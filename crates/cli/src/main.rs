@@ -25,6 +25,7 @@ mod report;
 mod resolve;
 mod screen;
 mod signals;
+mod streams;
 mod table;
 
 use std::process::ExitCode;

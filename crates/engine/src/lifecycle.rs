@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use dstream_protocol::limits::MAX_LINE_BYTES;
 use dstream_protocol::{
-    Command, CommandV1, Control, LifecycleReport, Operation, PartitionStates, Startup, VERSION,
+    Command, CommandV1, Control, LifecycleReport, Operation, PartitionStates, Startup,
+    StreamSchema, VERSION,
 };
 use dstream_task::Secrets;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct LifecycleRequest<'a> {
     pub inputs: Vec<String>,
     /// What is saved of it, where it is an input.
     pub checkpoint: PartitionStates,
+    /// For `plan` and `init` of an output: the streams that are known to come. Not for version 1.
+    pub streams: &'a [StreamSchema],
     /// The provider.
     pub member: &'a Member,
     /// What it is to do; not `run`.
@@ -176,6 +179,7 @@ impl Call<'_> {
                 confirmed: None,
                 adopt: Default::default(),
                 inputs: self.request.inputs.clone(),
+                streams: self.request.streams.to_vec(),
                 commit_within_ms: None,
                 dead_letter: false,
                 max_line_bytes: None,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::control::{Json, PartitionStates, SourceStates};
 use crate::ready::CommitMark;
+use crate::schema::StreamSchema;
 
 /// What a provider is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,6 +126,10 @@ pub struct Command {
     /// For an output: the names of the task's inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<String>,
+    /// For the `plan` and `init` of an output: the streams that the task's inputs have, as far as the
+    /// host could find out, so that what they need can be shown and made before the first row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamSchema>,
     /// For an output: how long a checkpoint may stay uncommitted, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_within_ms: Option<u64>,

@@ -58,7 +58,7 @@ pub struct Resource {
     pub kind: String,
     /// Its name in that system.
     pub name: String,
-    /// `create`, `update`, `delete` or `none` in a plan; `created`, `deleted`, `exists`, `absent`
+    /// `create`, `update`, `delete`, `none` or `refused` in a plan; `created`, `deleted`, `exists`, `absent`
     /// and the like otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub action: String,

@@ -139,6 +139,7 @@ fn read_command(line: &[u8], facts: Facts) -> Result<(Command, bool)> {
             confirmed: None,
             adopt: Default::default(),
             inputs: Vec::new(),
+            streams: Vec::new(),
             commit_within_ms: None,
             dead_letter: false,
             max_line_bytes: None,
@@ -164,6 +165,7 @@ fn operate<C>(
         name: command.name.clone(),
         inputs: command.inputs.clone(),
         checkpoint: command.checkpoint.clone(),
+        streams: command.streams.clone(),
     };
     let done = config.and_then(|config| runtime.block_on(answer(handlers, config, context)));
     let report = done.unwrap_or_else(|error| report_error(&error));

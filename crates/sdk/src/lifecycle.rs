@@ -26,6 +26,8 @@ pub struct TaskContext {
     pub inputs: Vec<String>,
     /// What the host has saved of an input, by partition.
     pub checkpoint: PartitionStates,
+    /// For `plan` and `init` of an output: the streams that are known to come. There may be others.
+    pub streams: Vec<StreamSchema>,
 }
 
 /// Can the system be reached, with these credentials? Registered by `with_check()`.

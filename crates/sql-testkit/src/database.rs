@@ -129,8 +129,15 @@ pub trait TestDatabase: Sized {
 
     /// The answer of an operation beside `run`.
     fn ask(&self, operation: &str, config: &Value) -> Value {
+        self.ask_about(operation, config, &json!([]))
+    }
+
+    /// The same, where these streams are known to come.
+    fn ask_about(&self, operation: &str, config: &Value, streams: &Value) -> Value {
+        let mut command = self.command(operation, config);
+        command["streams"] = streams.clone();
         let mut host = FakeHost::start(Self::PROGRAM).unwrap();
-        host.send_json(&self.command(operation, config)).unwrap();
+        host.send_json(&command).unwrap();
         host.close();
         let said = host.rest().unwrap();
         serde_json::from_str(said.first().expect("an answer")).unwrap()

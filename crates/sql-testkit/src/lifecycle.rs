@@ -113,3 +113,128 @@ pub fn a_setting_that_is_wrong_is_named<D: TestDatabase>() {
         assert!(answer["message"].as_str().unwrap().contains(words), "{config}: {answer}");
     }
 }
+
+/// Two streams: `s` with the key id, and `more`.
+fn streams() -> Value {
+    json!([
+        {"stream": "s", "key": ["id"], "fields": [
+            {"name": "id", "type": "int64", "nullable": false}, {"name": "a", "type": "string"}]},
+        {"stream": "more", "key": ["id"], "fields": [{"name": "id", "type": "int32", "nullable": false}]},
+    ])
+}
+
+/// The resource of this name.
+fn found<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let all = report["resources"].as_array().unwrap();
+    all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}: {report}"))
+}
+
+/// The statement of a resource.
+fn statement(report: &Value, name: &str) -> String {
+    found(report, name)["detail"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Nothing before `init`; then the tables as a run makes them; and a run finds nothing to do.
+pub fn plan_shows_the_tables_of_known_streams_and_init_makes_just_these<D: TestDatabase>() {
+    let db = D::new();
+    let config = json!({"mode": "upsert"});
+    let (s, more) = (db.table("s"), db.table("more"));
+    let plan = db.ask_about("plan", &config, &streams());
+    assert_eq!(plan["status"], "ok", "{plan}");
+    let sql = statement(&plan, &s);
+    assert!(sql.starts_with(&format!("CREATE TABLE {}", db.quoted(&s))), "{sql}");
+    assert!(sql.contains("PRIMARY KEY"), "{sql}");
+    assert_eq!((action(&plan, &s), action(&plan, &more)), ("create".into(), "create".into()));
+    assert_eq!(db.tables(), [""; 0]);
+    let init = db.ask_about("init", &config, &streams());
+    assert_eq!((action(&init, &s), action(&init, &more)), ("created".into(), "created".into()));
+    assert_eq!(db.columns("s"), ["id", "a"]);
+    let again = db.ask_about("init", &config, &streams());
+    assert_eq!(action(&again, &s), "exists");
+    assert_eq!(action(&db.ask_about("plan", &config, &streams()), &s), "none");
+    // The statement is what a run runs: what it makes elsewhere is the same.
+    let other = D::new();
+    let (mut host, _) = other.start(&config);
+    for schema in streams().as_array().unwrap() {
+        host.send_json(&json!({"@schema": schema})).unwrap();
+    }
+    row(&mut host, "insert", &json!({"id": 1, "a": "x"}), &json!({}));
+    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 1);
+    for column in ["id", "a"] {
+        assert_eq!(db.column_type("s", column), other.column_type("s", column));
+    }
+    // What init has made is the task's, and nothing else is.
+    db.sql("CREATE TABLE mine (a text)");
+    let destroyed = db.ask("destroy", &json!({}));
+    assert_eq!(action(&destroyed, &more), "deleted", "{destroyed}");
+    assert_eq!(db.tables(), [db.table("mine")]);
+}
+
+/// The statement first, and only `init` runs it.
+pub fn plan_shows_how_a_table_would_be_widened_and_init_widens_it<D: TestDatabase>() {
+    let db = D::new();
+    db.sql("CREATE TABLE s (id bigint NOT NULL, PRIMARY KEY (id))");
+    let config = json!({"mode": "upsert", "delete": "soft"});
+    let s = db.table("s");
+    let plan = db.ask_about("plan", &config, &streams());
+    assert_eq!(action(&plan, &s), "update", "{plan}");
+    let sql = statement(&plan, &s);
+    assert_eq!(sql.matches("ALTER TABLE").count(), 2, "{sql}");
+    assert!(sql.contains("_deleted_at"), "{sql}");
+    assert_eq!(db.columns("s"), ["id"]);
+    let init = db.ask_about("init", &config, &streams());
+    assert_eq!(action(&init, &s), "updated", "{init}");
+    assert_eq!(db.columns("s"), ["id", "a", "_deleted_at"]);
+    // It was there before.
+    db.ask("destroy", &json!({}));
+    assert_eq!(db.tables(), [s]);
+}
+
+/// By `evolve`, by `create`, for want of a key; the others are planned all the same.
+pub fn plan_says_what_a_run_would_refuse_and_init_refuses_it<D: TestDatabase>() {
+    let db = D::new();
+    db.sql(D::NOT_UNIQUE.0);
+    let streams = json!([
+        {"stream": "s", "key": ["id"], "fields": [
+            {"name": "id", "type": "int64"}, {"name": "b", "type": "string"}]},
+        {"stream": "more", "key": ["id"], "fields": [{"name": "id", "type": "int32"}]},
+    ]);
+    for (config, words) in [
+        (json!({"evolve": "fail"}), "lacks b"),
+        (json!({"mode": "upsert"}), "no unique index on (id)"),
+        (json!({"mode": "upsert", "evolve": "ignore"}), "no unique index on (id)"),
+        (json!({"mode": "upsert", "key": ["nothing"]}), "no column `nothing`"),
+    ] {
+        let plan = db.ask_about("plan", &config, &streams);
+        let why = statement(&plan, "s");
+        assert!(action(&plan, "s") == "refused" && why.contains(words), "{config}: {plan}");
+        if words != "no column `nothing`" {
+            assert_eq!(action(&plan, &db.table("more")), "create", "{config}: {plan}");
+        }
+        let error = db.ask_about("init", &config, &streams)["error"].to_string();
+        assert!(error.contains(words), "{config}: {error}");
+    }
+    let config = json!({"create": false});
+    let plan = db.ask_about("plan", &config, &streams);
+    assert!(statement(&plan, "more").contains("`create = false`"), "{plan}");
+    let plan = db.ask_about("plan", &json!({"evolve": "ignore"}), &streams);
+    assert_eq!(action(&plan, &db.table("s")), "none", "{plan}");
+    assert_eq!(db.columns("s"), ["id", "a"]);
+}
+
+/// Two streams in one table: made once, then widened.
+pub fn plan_counts_on_what_an_earlier_stream_makes_of_their_table<D: TestDatabase>() {
+    let db = D::new();
+    let streams = json!([
+        {"stream": "one", "fields": [{"name": "id", "type": "int64"}]},
+        {"stream": "two", "fields": [{"name": "id", "type": "int64"}, {"name": "b", "type": "string"}]},
+        {"stream": "three", "fields": [{"name": "b", "type": "string"}]},
+    ]);
+    let plan = db.ask_about("plan", &json!({"table": "all_of_them"}), &streams);
+    let name = db.table("all_of_them");
+    let all = plan["resources"].as_array().unwrap().iter().filter(|one| one["name"] == *name);
+    let actions: Vec<_> = all.map(|one| one["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["create", "update", "none"], "{plan}");
+    db.ask_about("init", &json!({"table": "all_of_them"}), &streams);
+    assert_eq!(db.columns("all_of_them"), ["id", "b"]);
+}

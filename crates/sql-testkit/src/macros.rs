@@ -80,6 +80,10 @@ macro_rules! lifecycle {
             $database,
             [
                 init_makes_what_plan_said_and_destroy_removes_what_the_task_made,
+                plan_shows_the_tables_of_known_streams_and_init_makes_just_these,
+                plan_shows_how_a_table_would_be_widened_and_init_widens_it,
+                plan_says_what_a_run_would_refuse_and_init_refuses_it,
+                plan_counts_on_what_an_earlier_stream_makes_of_their_table,
                 a_table_that_upsert_cannot_use_is_refused_with_the_statement_that_helps,
                 a_setting_that_is_wrong_is_named,
             ]
@@ -117,6 +121,7 @@ macro_rules! server {
                 a_name_that_would_be_cut_off_is_refused,
                 streams_go_to_the_schemas_that_their_names_say,
                 plan_shows_the_statements_and_runs_none_of_them,
+                plan_shows_the_schema_that_a_table_is_made_in,
             ]
         );
     };

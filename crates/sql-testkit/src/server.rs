@@ -134,3 +134,19 @@ pub fn plan_shows_the_statements_and_runs_none_of_them<D: TestServer>() {
     assert!(details.iter().any(|sql| sql.contains(&db.make_books())), "{details:?}");
     assert!(!db.has_books());
 }
+
+/// Once, with the first table in it.
+pub fn plan_shows_the_schema_that_a_table_is_made_in<D: TestServer>() {
+    let db = D::new();
+    let stream = |name: &str| json!({"stream": name, "fields": [{"name": "a", "type": "string"}]});
+    let streams = json!([stream("north.orders"), stream("north.people")]);
+    let plan = db.ask_about("plan", &json!({}), &streams);
+    let all = plan["resources"].as_array().unwrap();
+    let made: Vec<_> = all.iter().filter(|one| one["name"] == "north").collect();
+    assert_eq!(made.len(), 1, "{plan}");
+    assert!(made[0]["detail"].as_str().unwrap().contains("CREATE"), "{plan}");
+    db.ask_about("init", &json!({}), &streams);
+    assert_eq!(db.sql("SELECT count(*) FROM north.people"), "0");
+    let plan = db.ask_about("plan", &json!({}), &streams);
+    assert!(!plan["resources"].as_array().unwrap().iter().any(|one| one["name"] == "north"));
+}

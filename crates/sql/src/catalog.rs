@@ -73,6 +73,20 @@ pub(crate) async fn existing<D: Database>(
     Ok(Some(Existing { columns, dialect: db.dialect().clone() }))
 }
 
+/// The statement that makes the schema of a table, where it is not there.
+pub(crate) async fn missing_schema<D: Database>(
+    db: &mut D,
+    table: &TableName,
+) -> Result<Option<String>> {
+    let dialect = db.dialect();
+    let (Some(schema), Some(sql)) = (&table.schema, dialect.create_schema(table)) else {
+        return Ok(None);
+    };
+    let query = dialect.schema_query().replace("{1}", &dialect.placeholder(1));
+    let there = !db.query(&query, &[Param::Text(schema)]).await?.is_empty();
+    Ok((!there).then_some(sql))
+}
+
 fn no_schema(dialect: &impl Dialect, table: &TableName) -> Error {
     let word = dialect.schema_word();
     let message = format!(

@@ -53,6 +53,12 @@ pub trait Database: Sized + 'static {
     /// Where it cannot be reached, or the credentials are refused.
     async fn connect(settings: &Self::Settings, access: Access) -> Result<Option<Self>>;
 
+    /// How it writes SQL where there is no database yet that could be asked; `None`: a server has
+    /// to say.
+    fn dialect_before(_: &Self::Settings) -> Option<Self::Dialect> {
+        None
+    }
+
     /// How it writes SQL.
     fn dialect(&self) -> &Self::Dialect;
 

@@ -98,6 +98,11 @@ pub trait Dialect: Clone {
         crate::catalog::columns("0", "")
     }
 
+    /// Has a row where the schema `{1}` is there.
+    fn schema_query(&self) -> &'static str {
+        "SELECT 1 FROM INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = {1}"
+    }
+
     /// What a schema is called here.
     fn schema_word(&self) -> &'static str {
         "schema"

@@ -27,6 +27,7 @@ mod lifecycle;
 pub mod literal;
 mod merge;
 mod output;
+mod plan;
 mod replay;
 pub mod rows;
 mod sessions;

@@ -3,7 +3,8 @@
 use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
 
 use crate::bookkeeping::{Bookkeeping, Books, Owner};
-use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, TableSettings};
+use crate::sessions::Sessions;
+use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, plan};
 
 impl<D: Database> Check for SqlOutput<D> {
     type Config = Config<D::Settings>;
@@ -29,26 +30,27 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
             let books = books(db, context);
             report = planned_bookkeeping(db, &books, report).await?;
         }
-        Ok(report.with(planned_table(&config.tables, &mut db).await?))
+        let planned = plan::tables::<D>(&config, db.as_mut(), &context.streams).await?;
+        Ok(planned.into_iter().fold(report, LifecycleReport::with))
     }
 
     async fn init(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
         config.check::<D>()?;
         let there = D::connect(&config.database, Access::Look).await?.is_some();
-        let Some(mut db) = D::connect(&config.database, Access::Change).await? else {
-            return Ok(database::<D>(&config, "absent"));
-        };
+        let opened = Sessions::<D>::open(config.database.clone(), Access::Change).await?;
+        let Some(mut db) = opened else { return Ok(database::<D>(&config, "absent")) };
         let mut report = database::<D>(&config, if there { "exists" } else { "created" });
-        let books = books(&db, context);
-        let missing: Vec<_> = books.missing(&mut db).await?.into_iter().cloned().collect();
+        let books = books(&*db, context);
+        let missing: Vec<_> = books.missing(&mut *db).await?.into_iter().cloned().collect();
         db.begin().await?;
-        books.create(&mut db).await?;
+        books.create(&mut *db).await?;
         db.commit().await?;
         for table in books.tables.all() {
             let action = if missing.contains(table) { "created" } else { "exists" };
             report = report.with(Resource::new("table", table.to_string(), action));
         }
-        Ok(report)
+        let made = plan::make(&config, &mut db, &books, &context.streams).await?;
+        Ok(made.into_iter().fold(report, LifecycleReport::with))
     }
 
     async fn status(config: Self::Config, context: &TaskContext) -> Result<LifecycleReport> {
@@ -134,23 +136,6 @@ async fn planned_bookkeeping<D: Database>(
         });
     }
     Ok(report)
-}
-
-/// What a run would make. The columns come with the stream's schema, which is not known here.
-async fn planned_table<D: Database>(
-    settings: &TableSettings,
-    db: &mut Option<D>,
-) -> Result<Resource> {
-    let detail = "made and widened by the run, from the schema of the stream";
-    let Some(name) = settings.fixed_table() else {
-        let name = format!("one for each stream: {}", settings.table);
-        return Ok(Resource::new("table", name, "create").detail(detail));
-    };
-    let Some(db) = db else { return Ok(Resource::new("table", name, "create").detail(detail)) };
-    let table = db.dialect().table_name(name);
-    let there = db.existing(&table).await?.is_some();
-    let resource = |action: &str| Resource::new("table", table.to_string(), action);
-    Ok(if there { resource("none") } else { resource("create").detail(detail) })
 }
 
 /// The tables that the task has made.

@@ -12,13 +12,14 @@ pub(crate) struct Sessions<D: Database> {
     db: D,
     beside: Option<D>,
     pub(crate) settings: D::Settings,
+    access: Access,
 }
 
 impl<D: Database> Sessions<D> {
     /// Connects; `None`: there is no database.
-    pub(crate) async fn open(settings: D::Settings) -> Result<Option<Self>> {
-        let db = D::connect(&settings, Access::Run).await?;
-        Ok(db.map(|db| Self { db, beside: None, settings }))
+    pub(crate) async fn open(settings: D::Settings, access: Access) -> Result<Option<Self>> {
+        let db = D::connect(&settings, access).await?;
+        Ok(db.map(|db| Self { db, beside: None, settings, access }))
     }
 
     /// The connection that makes and widens tables. Where that commits, each of its statements is
@@ -28,7 +29,7 @@ impl<D: Database> Sessions<D> {
             return Ok(&mut self.db);
         }
         if self.beside.is_none() {
-            self.beside = D::connect(&self.settings, Access::Run).await?;
+            self.beside = D::connect(&self.settings, self.access).await?;
         }
         self.beside.as_mut().ok_or_else(|| Error::transient("no second connection"))
     }

@@ -35,7 +35,7 @@ impl<D: Database> Store<D> {
                 start.task
             )));
         }
-        let Some(mut db) = Sessions::<D>::open(settings).await? else {
+        let Some(mut db) = Sessions::<D>::open(settings, Access::Run).await? else {
             return Err(Error::permanent("the database could not be made"));
         };
         let books = Books::new(db.dialect(), owner);

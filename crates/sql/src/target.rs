@@ -75,6 +75,89 @@ pub(crate) enum Ensured<T> {
     Waits(Table),
 }
 
+/// A table as it is, and what has to change so that it takes a stream's rows.
+pub(crate) struct Look<L> {
+    /// With the columns of the mode.
+    pub(crate) wanted: Table,
+    /// How many of its columns come out of the data.
+    data: usize,
+    dialect: L,
+    there: Option<Existing<L>>,
+    generated: Vec<String>,
+    pub(crate) plan: Plan,
+}
+
+impl<L> Look<L> {
+    /// The names of the columns that the table will have.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let there = self.there.iter().flat_map(|there| there.columns.iter());
+        let there = there.map(|column| column.name.clone());
+        there.chain(self.wanted.names().map(str::to_owned)).collect()
+    }
+}
+
+/// Looks at the table for `wanted`, which has the data's columns, and changes nothing. `db`: there is
+/// none where the database is to be made as well. `planned`: the columns that the table would have by
+/// then, where something else is to change it before.
+pub(crate) async fn look<D: Database>(
+    mut db: Option<&mut D>,
+    dialect: &D::Dialect,
+    settings: &TableSettings,
+    mut wanted: Table,
+    planned: Option<&[String]>,
+) -> Result<Look<D::Dialect>> {
+    let data = wanted.columns.len();
+    wanted.columns.extend(extra_columns(settings));
+    check_distinct(dialect, &wanted)?;
+    let there = match &mut db {
+        Some(db) if planned.is_none() => db.existing(&wanted.name).await?,
+        _ => None,
+    };
+    let dialect = there.as_ref().map_or_else(|| dialect.clone(), |t| t.dialect.clone());
+    let names = |there: &Existing<_>, all: bool| -> Vec<String> {
+        let wanted = there.columns.iter().filter(|column| all || column.generated);
+        wanted.map(|column| column.name.clone()).collect()
+    };
+    let generated = there.as_ref().map_or_else(Vec::new, |there| names(there, false));
+    let all = planned.map(<[_]>::to_vec).or(there.as_ref().map(|there| names(there, true)));
+    let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
+        fit::check_names(&dialect, &wanted, D::TITLE)?;
+        if let Some(db) = db {
+            db.known_types(&mut wanted).await?;
+        }
+        fit::fit(&dialect, &mut wanted);
+        plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
+    }
+    match plan {
+        Plan::Create(sql) if !settings.create => Err(not_there(&wanted, &sql)),
+        Plan::Refused(columns) => Err(refused(&wanted, &columns)),
+        plan => Ok(Look { wanted, data, dialect, there, generated, plan }),
+    }
+}
+
+/// Whether a run could write the table: before anything is changed, and so without the columns
+/// that are to be added.
+pub(crate) async fn check<D: Database>(
+    db: &mut D,
+    settings: &TableSettings,
+    look: Look<D::Dialect>,
+) -> Result<()> {
+    let Some(there) = look.there.clone() else { return Ok(()) };
+    match &look.plan {
+        Plan::Add(_) => {
+            let mut part = look.wanted;
+            part.columns.retain(|column| there.column(&column.name).is_ok());
+            db.target(&part, &there, settings).await.map(drop)
+        }
+        Plan::Ignored(columns) => {
+            let ignored = columns.clone();
+            finish(db, settings, look, ignored, &there).await.map(drop)
+        }
+        _ => finish(db, settings, look, Vec::new(), &there).await.map(drop),
+    }
+}
+
 /// Makes the table fit `wanted`, which has the data's columns. `holds_rows`: the transaction that
 /// is open has written some.
 pub(crate) async fn ensure<D: Database>(
@@ -84,33 +167,13 @@ pub(crate) async fn ensure<D: Database>(
     wanted: Table,
     holds_rows: bool,
 ) -> Result<Ensured<D::Target>> {
-    let data = wanted.columns.len();
     let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
-    let mut wanted = wanted;
-    wanted.columns.extend(extra_columns(settings));
-    check_distinct(sessions.dialect(), &wanted)?;
-    let db: &mut D = sessions;
-    let mut there = db.existing(&wanted.name).await?;
-    let dialect = there.as_ref().map_or_else(|| db.dialect().clone(), |t| t.dialect.clone());
-    let names = |there: &Existing<_>, all: bool| -> Vec<String> {
-        let wanted = there.columns.iter().filter(|column| all || column.generated);
-        wanted.map(|column| column.name.clone()).collect()
-    };
-    let generated = there.as_ref().map_or_else(Vec::new, |there| names(there, false));
-    let all = there.as_ref().map(|there| names(there, true));
-    let mut plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
-    if matches!(plan, Plan::Create(_) | Plan::Add(_)) {
-        fit::check_names(&dialect, &wanted, D::TITLE)?;
-        db.known_types(&mut wanted).await?;
-        fit::fit(&dialect, &mut wanted);
-        plan = evolve::plan(&dialect, all.as_deref(), &wanted, settings.evolve);
-    }
+    let dialect = sessions.dialect().clone();
+    let mut look = look::<D>(Some(&mut *sessions), &dialect, settings, wanted, None).await?;
     let mut ignored = Vec::new();
-    let mut changed = true;
-    match plan {
-        Plan::Create(sql) if !settings.create => return Err(not_there(&wanted, &sql)),
+    match &look.plan {
         // Nobody has rows in a table that is not there: this never waits.
-        Plan::Create(sql) => make(sessions.for_tables().await?, books, &wanted, &sql).await?,
+        Plan::Create(sql) => make(sessions.for_tables().await?, books, &look.wanted, sql).await?,
         Plan::Add(columns) => {
             if let Some(asked) = asked {
                 return Ok(Ensured::Waits(asked));
@@ -118,39 +181,22 @@ pub(crate) async fn ensure<D: Database>(
             let db = sessions.for_tables().await?;
             for (_, sql) in columns {
                 fail::point("before_ddl");
-                run(db, &sql).await?;
+                run(db, sql).await?;
                 fail::point("after_ddl");
             }
         }
-        Plan::Refused(columns) => return Err(refused(&wanted, &columns)),
-        Plan::Ignored(columns) => (ignored, changed) = (columns, false),
-        Plan::Nothing => changed = false,
+        Plan::Ignored(columns) => ignored.clone_from(columns),
+        Plan::Refused(_) | Plan::Nothing => {}
     }
     let db: &mut D = sessions;
-    if changed {
-        there = db.existing(&wanted.name).await?;
+    if matches!(look.plan, Plan::Create(_) | Plan::Add(_)) {
+        look.there = db.existing(&look.wanted.name).await?;
     }
-    let Some(there) = there else {
-        return Err(Error::transient(format!("the table `{}` is gone", wanted.name)));
+    let Some(there) = look.there.take() else {
+        return Err(Error::transient(format!("the table `{}` is gone", look.wanted.name)));
     };
-    ignored.extend(generated);
-    let is_ignored = |column: &Column| {
-        ignored.iter().any(|name| dialect.fold_case(name) == dialect.fold_case(&column.name))
-    };
-    if let Some(lost) = wanted.columns[data..].iter().find(|column| is_ignored(column)) {
-        return Err(needed(&wanted, lost));
-    }
-    let written = wanted.columns[..data].iter().filter(|column| !is_ignored(column)).count();
-    let (ignored_columns, columns) = wanted.columns.into_iter().partition(is_ignored);
-    wanted.columns = columns;
-    // As rows name them.
-    let others =
-        ignored.iter().filter(|name| !ignored_columns.iter().any(|c: &Column| c.name == **name));
-    let ignored =
-        others.cloned().chain(ignored_columns.iter().map(|c| c.source().to_owned())).collect();
-    finish(db, settings, wanted, written, ignored, &there)
-        .await
-        .map(|target| Ensured::Ready(Box::new(target)))
+    let target = finish(db, settings, look, ignored, &there).await?;
+    Ok(Ensured::Ready(Box::new(target)))
 }
 
 /// The note first: where the two are no transaction, `destroy` finds also what a killed run made.
@@ -165,14 +211,30 @@ async fn make<D: Database>(db: &mut D, books: &Books, table: &Table, sql: &str) 
     Ok(())
 }
 
+/// Gets ready to write a table that has all columns but these.
 async fn finish<D: Database>(
     db: &mut D,
     settings: &TableSettings,
-    table: Table,
-    data: usize,
-    ignored: Vec<String>,
+    look: Look<D::Dialect>,
+    mut ignored: Vec<String>,
     there: &Existing<D::Dialect>,
 ) -> Result<Target<D::Target>> {
+    let Look { wanted: mut table, data, dialect, generated, .. } = look;
+    ignored.extend(generated);
+    let is_ignored = |column: &Column| {
+        ignored.iter().any(|name| dialect.fold_case(name) == dialect.fold_case(&column.name))
+    };
+    if let Some(lost) = table.columns[data..].iter().find(|column| is_ignored(column)) {
+        return Err(needed(&table, lost));
+    }
+    let written = table.columns[..data].iter().filter(|column| !is_ignored(column)).count();
+    let (ignored_columns, columns) = table.columns.into_iter().partition(is_ignored);
+    table.columns = columns;
+    // As rows name them.
+    let others =
+        ignored.iter().filter(|name| !ignored_columns.iter().any(|c: &Column| c.name == **name));
+    let ignored: Vec<_> =
+        others.cloned().chain(ignored_columns.iter().map(|c| c.source().to_owned())).collect();
     let own = db.target(&table, there, settings).await?;
     let at = |name: &str| table.names().position(|column| column == name);
     let key_at: Option<Vec<_>> = table.key.iter().map(|key| at(key)).collect();
@@ -187,7 +249,7 @@ async fn finish<D: Database>(
         key_at,
         deleted_at: settings.is_soft().then(|| at(DELETED_AT)).flatten(),
         own,
-        columns: Columns::new(sources.take(data).collect()),
+        columns: Columns::new(sources.take(written).collect()),
         key_columns,
         ignored,
         table,

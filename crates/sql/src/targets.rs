@@ -85,44 +85,41 @@ impl<T> Targets<T> {
         stream: &str,
         envelope: &Envelope<'_>,
     ) -> Result<usize> {
+        if let Some(schema) = self.schemas.get(stream) {
+            let table = table_of::<D>(settings, db.dialect(), schema)?;
+            return self.take(db, books, settings, stream, table).await;
+        }
         let name = settings.table_of(stream, db.dialect())?;
-        self.check_alone(settings, stream, &name)?;
-        let schema = self.schemas.get(stream);
-        let key = key(settings, stream, schema)?;
-        let table = match schema {
-            Some(schema) => Table::of(name, schema, &key, D::SYSTEM),
-            None => Table { columns: columns_of(envelope, &key)?, name, key },
-        };
-        if let Some(lost) = table.key.iter().find(|key| !table.names().any(|name| name == *key)) {
-            let message = format!("the stream `{stream}` has no column `{lost}`");
-            return Err(Error::config("key", message));
-        }
-        let (mut table, known) = (table, schema.is_some());
-        settings.rename(stream, &mut table, known)?;
-        if settings.mode == Mode::History {
-            // A delete may have its key alone.
-            table.columns.iter_mut().for_each(|column| column.nullable = true);
-        }
-        self.ensure(db, books, settings, stream, table).await
+        let key = key(settings, stream, None)?;
+        let table = Table { columns: columns_of(envelope, &key)?, name, key };
+        let table = named(settings, stream, table, false)?;
+        self.take(db, books, settings, stream, table).await
     }
 
-    /// Where a database takes `Orders` and `orders` for one table, rows of two streams would mix
-    /// that nobody has put together.
-    fn check_alone(&self, settings: &TableSettings, stream: &str, name: &TableName) -> Result<()> {
-        let same = |(other, at): &(&String, &usize)| {
-            other.as_str() != stream
-                && other.to_lowercase() == stream.to_lowercase()
-                && self.list[**at].table.name == *name
-        };
-        match self.by_stream.iter().find(same) {
-            Some((other, _)) if settings.fixed_table().is_none() => {
-                let message = format!(
-                    "the streams `{other}` and `{stream}` are one table here, where names that differ in case only are the same: set `table`"
-                );
-                Err(Error::config("table", message))
-            }
-            _ => Ok(()),
-        }
+    /// The table of a stream that is known to come.
+    pub(crate) async fn make<D: Database<Target = T>>(
+        &mut self,
+        db: &mut Sessions<D>,
+        books: &Books,
+        settings: &TableSettings,
+        schema: &StreamSchema,
+    ) -> Result<usize> {
+        let table = table_of::<D>(settings, db.dialect(), schema)?;
+        self.take(db, books, settings, &schema.stream, table).await
+    }
+
+    async fn take<D: Database<Target = T>>(
+        &mut self,
+        db: &mut Sessions<D>,
+        books: &Books,
+        settings: &TableSettings,
+        stream: &str,
+        table: Table,
+    ) -> Result<usize> {
+        let others = self.by_stream.iter();
+        let others = others.map(|(other, at)| (other.as_str(), &self.list[*at].table.name));
+        check_alone(settings, stream, &table.name, others)?;
+        self.ensure(db, books, settings, stream, table).await
     }
 
     /// Makes the table fit.
@@ -155,6 +152,54 @@ impl<T> Targets<T> {
     ) -> Result<usize> {
         let wanted = self.list[at].with(names, settings);
         self.ensure(db, books, settings, stream, wanted).await
+    }
+}
+
+/// The table that a stream asks for by its schema.
+pub(crate) fn table_of<D: Database>(
+    settings: &TableSettings,
+    dialect: &D::Dialect,
+    schema: &StreamSchema,
+) -> Result<Table> {
+    let stream = &schema.stream;
+    let name = settings.table_of(stream, dialect)?;
+    let key = key(settings, stream, Some(schema))?;
+    named(settings, stream, Table::of(name, schema, &key, D::SYSTEM), true)
+}
+
+/// The table with its columns named as the task has them. `known`: by the stream's schema.
+fn named(settings: &TableSettings, stream: &str, mut table: Table, known: bool) -> Result<Table> {
+    if let Some(lost) = table.key.iter().find(|key| !table.names().any(|name| name == *key)) {
+        let message = format!("the stream `{stream}` has no column `{lost}`");
+        return Err(Error::config("key", message));
+    }
+    settings.rename(stream, &mut table, known)?;
+    if settings.mode == Mode::History {
+        // A delete may have its key alone.
+        table.columns.iter_mut().for_each(|column| column.nullable = true);
+    }
+    Ok(table)
+}
+
+/// Where a database takes `Orders` and `orders` for one table, rows of two streams would mix
+/// that nobody has put together.
+pub(crate) fn check_alone<'o>(
+    settings: &TableSettings,
+    stream: &str,
+    table: &TableName,
+    mut others: impl Iterator<Item = (&'o str, &'o TableName)>,
+) -> Result<()> {
+    let same = |(other, name): &(&str, &TableName)| {
+        *other != stream && other.to_lowercase() == stream.to_lowercase() && *name == table
+    };
+    match others.find(same) {
+        Some((other, _)) if settings.fixed_table().is_none() => {
+            let message = format!(
+                "the streams `{other}` and `{stream}` are one table here, where names that differ in case only are the same: set `table`"
+            );
+            Err(Error::config("table", message))
+        }
+        _ => Ok(()),
     }
 }
 

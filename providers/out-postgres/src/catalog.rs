@@ -37,11 +37,14 @@ const TAKES_COPY: &str = "SELECT relkind IN ('r', 'p') AND NOT row_security_acti
      FROM pg_class WHERE oid = to_regclass($1)";
 
 /// Takes away types that this database does not know: an enum of the source, an extension's type.
-/// What is no type's name at all is an error in the server's parser, so it is asked in a savepoint.
+/// What is no type's name at all is an error in the server's parser: in a transaction it is asked in
+/// a savepoint.
 pub(crate) async fn known_types(session: &mut Session, columns: &mut [Column]) -> Result<()> {
     for column in columns {
         let Some(native) = &column.native else { continue };
-        session.run("SAVEPOINT known").await?;
+        if session.in_transaction() {
+            session.run("SAVEPOINT known").await?;
+        }
         let answer =
             session.query("SELECT to_regtype($1) IS NOT NULL", &[Param::Text(native)]).await;
         let known = matches!(&answer, Ok(rows) if rows == &[vec![Some("true".to_owned())]]);
@@ -50,7 +53,9 @@ pub(crate) async fn known_types(session: &mut Session, columns: &mut [Column]) -
         {
             return Err(error);
         }
-        session.run("ROLLBACK TO SAVEPOINT known; RELEASE SAVEPOINT known").await?;
+        if session.in_transaction() {
+            session.run("ROLLBACK TO SAVEPOINT known; RELEASE SAVEPOINT known").await?;
+        }
         column.native.take_if(|_| !known);
     }
     Ok(())

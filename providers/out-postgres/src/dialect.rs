@@ -87,6 +87,10 @@ impl Dialect for PostgresDialect {
         COLUMNS.into()
     }
 
+    fn schema_query(&self) -> &'static str {
+        "SELECT 1 FROM pg_namespace WHERE nspname = {1}"
+    }
+
     fn add_unique(&self, table: &str, columns: &str) -> String {
         format!("CREATE UNIQUE INDEX ON {table} ({columns})")
     }

@@ -42,6 +42,10 @@ impl Session {
         Ok(self.client.batch_execute(sql).await?)
     }
 
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Relaxed)
+    }
+
     /// Constraints that may be deferred are checked at the commit: a batch does not keep the order
     /// of tables. The isolation is said because the server may have another default.
     pub(crate) async fn begin(&self) -> Result<()> {

@@ -77,6 +77,10 @@ impl Database for Sqlite {
         Ok(Some(Self { checkpointer, connection, path: settings.path.clone() }))
     }
 
+    fn dialect_before(_: &Settings) -> Option<SqliteDialect> {
+        Some(DIALECT)
+    }
+
     fn dialect(&self) -> &SqliteDialect {
         &DIALECT
     }

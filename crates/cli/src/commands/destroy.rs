@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
     let (mut lines, mut reports) = (Vec::new(), Vec::<Value>::new());
     // The other way round than init: the source is let go of first.
     for provider in builders(&resolved).into_iter().rev() {
-        let answer = ask(context, &project, task, &task_id, provider, Operation::Destroy)
+        let answer = ask(context, &project, task, &task_id, provider, Operation::Destroy, &[])
             .await
             .map_err(|f| {
                 Problem::call(&project.loaded, &task.name, &f)
@@ -93,7 +93,7 @@ async fn preview(
     let mut lines = vec![format!("This removes, of task `{}`:", task.name)];
     for provider in builders(resolved).into_iter().rev() {
         lines.push(format!("  {}", provider.member.title()));
-        match ask(context, project, task, task_id, provider, Operation::Status).await {
+        match ask(context, project, task, task_id, provider, Operation::Status, &[]).await {
             Ok(answer) => lines.extend(goes_and_stays(&answer.report.resources)),
             Err(failure) => {
                 lines.push(format!("    - what it made (it cannot say what: {})", failure.message));

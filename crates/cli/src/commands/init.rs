@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::cli::Vars;
-use crate::context::Context;
+use crate::context::{Context, value};
 use crate::exit::Exit;
 use crate::lifecycle::{ask, builders, describe, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, resolve};
+use crate::streams::{self, takes_streams};
 use crate::table::Table;
 
 /// Ready the project: find and check every provider. With a task: create what it needs.
@@ -89,9 +90,11 @@ async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
             state
         }
     };
+    let streams = streams::find(context, &project, task, &state.task_id, &resolved).await;
     let (mut lines, mut reports) = (Vec::new(), Vec::new());
     for provider in builders(&resolved) {
-        let answer = ask(context, &project, task, &state.task_id, provider, Operation::Init)
+        let known = if takes_streams(provider) { &streams.known[..] } else { &[] };
+        let answer = ask(context, &project, task, &state.task_id, provider, Operation::Init, known)
             .await
             .map_err(|f| Problem::call(&project.loaded, name, &f))?;
         lines.push(provider.member.title());
@@ -103,7 +106,10 @@ async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
     if reports.is_empty() {
         lines.push("Nothing to make: no provider of this task needs anything.".to_owned());
     }
-    Ok(Answer::new(lines.join("\n"), json!({ "task": name, "reports": reports })))
+    lines.extend(streams.unknown.iter().map(streams::Unknown::line));
+    let document =
+        json!({ "task": name, "reports": reports, "unknown_streams": value(&streams.unknown) });
+    Ok(Answer::new(lines.join("\n"), document))
 }
 
 /// What the table says of one provider.

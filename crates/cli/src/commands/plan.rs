@@ -4,6 +4,7 @@ use clap::Args;
 use dstream_engine::guarantee;
 use dstream_engine::state::StateStore;
 use dstream_protocol::Operation;
+use dstream_task::Task;
 use serde_json::{Value, json};
 
 use super::validate::unkept;
@@ -12,10 +13,11 @@ use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::diagnostics::to_json;
 use crate::exit::Exit;
-use crate::lifecycle::{ask, builders, describe, report_json};
+use crate::lifecycle::{ask, builders, describe, refuses, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
-use crate::resolve::resolve;
+use crate::resolve::{Resolved, resolve};
+use crate::streams::{self, Streams, Unknown, takes_streams};
 use crate::table::{Table, bold};
 
 /// Show what `init TASK` would make, and what every route of the task promises.
@@ -46,34 +48,74 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
     let mut text = format!("{}\n{}", bold("What it promises", color), table.render(color));
 
     let task_id = project.state().read(&task.name)?.map(|s| s.task_id).unwrap_or_default();
-    let mut reports: Vec<Value> = Vec::new();
     text.push_str(&format!("\n\n{}", bold("What `init` would make", color)));
-    for provider in builders(&resolved) {
-        let answer = ask(context, &project, task, &task_id, provider, Operation::Plan)
-            .await
-            .map_err(|f| Problem::call(&project.loaded, &task.name, &f))?;
-        text.push_str(&format!("\n{}", provider.member.title()));
-        let lines = describe(&answer);
-        let lines = if lines.is_empty() { vec!["nothing".to_owned()] } else { lines };
-        lines.iter().for_each(|l| text.push_str(&format!("\n  {l}")));
-        reports.push(report_json(provider, &answer.report));
-    }
-    if reports.is_empty() {
-        text.push_str("\nnothing: no provider of this task makes anything");
-    }
+    let planned = ask_all(context, &project, task, &task_id, &resolved).await;
+    planned.lines.iter().for_each(|line| text.push_str(&format!("\n{line}")));
 
     let refused = unkept(&project, task, &route);
     let document = json!({
         "task": task.name,
         "routes": value(&routes),
         "require": task.require,
-        "reports": reports,
+        "reports": planned.reports,
+        "unknown_streams": value(&planned.unknown),
+        "failures": planned.failed.iter().map(|p| p.to_json()).collect::<Vec<_>>(),
         "diagnostics": to_json(&refused, &project.loaded.file),
     });
-    if refused.is_empty() {
-        return Ok(Answer::new(text, document));
+    let mut exit = planned.exit;
+    let mut problems = planned.failed;
+    if !refused.is_empty() {
+        exit = Exit::Usage;
+        problems.push(Problem::within(Exit::Usage, refused, project.loaded.file.clone()));
     }
-    let problem = Problem::within(Exit::Usage, refused, project.loaded.file.clone());
-    text.push_str(&format!("\n\n{}", problem.render(color)));
-    Ok(Answer::new(text, document).exit(Exit::Usage))
+    problems.iter().for_each(|p| text.push_str(&format!("\n\n{}", p.render(color))));
+    Ok(Answer::new(text, document).exit(exit))
+}
+
+/// What the providers answered.
+struct Planned {
+    lines: Vec<String>,
+    reports: Vec<Value>,
+    failed: Vec<Box<Problem>>,
+    unknown: Vec<Unknown>,
+    exit: Exit,
+}
+
+/// Asks every provider that makes something; where one fails the others are still worth asking.
+async fn ask_all(
+    context: &Context,
+    project: &Project,
+    task: &Task,
+    task_id: &str,
+    resolved: &Resolved,
+) -> Planned {
+    let Streams { known, unknown } = streams::find(context, project, task, task_id, resolved).await;
+    let (mut lines, mut reports) = (Vec::new(), Vec::new());
+    let (mut failed, mut exit) = (Vec::new(), Exit::Done);
+    for provider in builders(resolved) {
+        lines.push(provider.member.title());
+        let streams = if takes_streams(provider) { &known[..] } else { &[] };
+        match ask(context, project, task, task_id, provider, Operation::Plan, streams).await {
+            Ok(answer) => {
+                let said = describe(&answer);
+                let said = if said.is_empty() { vec!["nothing".to_owned()] } else { said };
+                lines.extend(said.into_iter().map(|line| format!("  {line}")));
+                if refuses(&answer.report) && exit == Exit::Done {
+                    exit = Exit::Failed;
+                }
+                reports.push(report_json(provider, &answer.report));
+            }
+            Err(failure) => {
+                lines.push(format!("  not known: {}", failure.message));
+                let problem = Problem::call(&project.loaded, &task.name, &failure);
+                exit = if failed.is_empty() { problem.exit } else { exit };
+                failed.push(problem);
+            }
+        }
+    }
+    if lines.is_empty() {
+        lines.push("nothing: no provider of this task makes anything".to_owned());
+    }
+    lines.extend(unknown.iter().map(Unknown::line));
+    Planned { lines, reports, failed, unknown, exit }
 }

@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
     let mut failed = Vec::new();
     for provider in builders(&resolved) {
         lines.extend([String::new(), bold(&provider.member.title(), color)]);
-        match ask(context, &project, task, &task_id, provider, Operation::Status).await {
+        match ask(context, &project, task, &task_id, provider, Operation::Status, &[]).await {
             Ok(answer) => {
                 lines.extend(describe(&answer).into_iter().map(|l| format!("  {l}")));
                 reports.push(report_json(provider, &answer.report));

@@ -12,4 +12,5 @@ mod infrastructure;
 mod look;
 mod run;
 mod state;
+mod streams;
 mod support;

@@ -104,6 +104,7 @@ fn command(runner: &Runner, member: &Member, state: &TaskState) -> Result<String
                 _ => SourceStates::new(),
             },
             inputs: task.inputs.iter().map(|i| i.name.clone()).collect(),
+            streams: Vec::new(),
             commit_within_ms: (member.role == Role::Output).then_some(commit_within),
             dead_letter: task.dead_letter.is_some(),
             max_line_bytes: Some(task.limits.max_line_bytes),

@@ -145,8 +145,11 @@ impl OutputProvider for Reference {
 impl Infrastructure for Reference {
     type Config = Config;
 
-    async fn plan(_: Config, _: &TaskContext) -> Result<LifecycleReport> {
-        Ok(LifecycleReport::ok().with(table("create")))
+    async fn plan(_: Config, context: &TaskContext) -> Result<LifecycleReport> {
+        if context.streams.is_empty() {
+            return Ok(LifecycleReport::ok().with(table("create")));
+        }
+        Ok(context.streams.iter().map(planned).fold(LifecycleReport::ok(), LifecycleReport::with))
     }
 
     async fn init(_: Config, _: &TaskContext) -> Result<LifecycleReport> {
@@ -163,6 +166,13 @@ impl Infrastructure for Reference {
         }
         Ok(LifecycleReport::ok().with(table("deleted")))
     }
+}
+
+/// A table of a stream that is known to come.
+fn planned(schema: &StreamSchema) -> Resource {
+    let column = |field: &dstream_sdk::Field| format!("{} {}", field.name, field.kind);
+    let columns: Vec<_> = schema.fields.iter().map(column).collect();
+    Resource::new("table", &schema.stream, "create").detail(columns.join(", "))
 }
 
 fn table(action: &str) -> Resource {

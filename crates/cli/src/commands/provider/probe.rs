@@ -49,7 +49,7 @@ pub(crate) async fn run(
                 "role": provider.member.role, "supported": false }));
             continue;
         }
-        match ask(context, &project, task, &task_id, provider, operation).await {
+        match ask(context, &project, task, &task_id, provider, operation, &[]).await {
             Ok(answer) => {
                 lines.push(format!("{title}: ok"));
                 lines.extend(said(&answer).into_iter().map(|l| format!("  {l}")));
