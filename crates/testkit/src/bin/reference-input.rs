@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dstream_sdk::{
-    About, Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, InputProvider,
-    InputStart, Next, Op, Progress, Result, Secret, StreamSchema, TaskContext,
+    About, Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, Granted,
+    InputProvider, InputStart, Next, Op, Progress, Result, Secret, StreamSchema, TaskContext,
     schemars::JsonSchema,
 };
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ impl InputProvider for Reference {
         }
         if self.config.claim && !self.claimed {
             if !std::mem::replace(&mut self.asked, true) {
-                batch.claim("p", 4);
+                batch.claim("p", 4, Some("those of the source"));
             }
             return Ok(Next::Wait(Duration::from_millis(20)));
         }
@@ -119,9 +119,9 @@ impl InputProvider for Reference {
         Ok(())
     }
 
-    async fn claimed(&mut self, _: &str, state: Option<At>) -> Result<()> {
+    async fn claimed(&mut self, _: &str, granted: Granted<At>) -> Result<()> {
         self.claimed = true;
-        self.at = state.map_or(0, |at| at.n);
+        self.at = granted.state.map_or(0, |at| at.n);
         Ok(())
     }
 }
