@@ -5,6 +5,12 @@
 
 mod changes;
 mod errors;
+#[cfg(unix)]
+mod instances;
+#[cfg(unix)]
+mod proxy;
 mod random;
 mod rows;
 mod server;
+#[cfg(unix)]
+mod sharing;
