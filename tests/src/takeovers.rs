@@ -151,7 +151,7 @@ impl Takeovers {
             let load = Load::default();
             let writing = scope.spawn(|| load.write(&self.sim, seed));
             // The load ends also where this fails.
-            let _over = load.over_when_dropped();
+            let over = load.over_when_dropped();
             wait_for("both have tables", || history::owners(&self.target) >= 2);
             for _ in 0..rounds {
                 std::thread::sleep(Duration::from_millis(rng.u64(500..3000)));
@@ -160,11 +160,52 @@ impl Takeovers {
                 let (asleep, report) = (&mut self.asleep, &mut self.report);
                 self.instances[hit].hit(&mut rng, asleep, report, tell);
             }
-            drop(_over);
+            drop(over);
             writing.join().expect("it does not panic")
         });
         self.report.transactions = transactions;
         tell("nothing is written any more; waiting for the target");
+        self.finish(tell)
+    }
+
+    /// One story: two share, one is killed, the other takes over, the first comes back.
+    ///
+    /// # Panics
+    /// Where something does not happen.
+    pub fn tell_the_story(mut self, tell: &mut dyn FnMut(&str)) -> Report {
+        let transactions = std::thread::scope(|scope| {
+            let load = Load::default();
+            let writing = scope.spawn(|| load.write(&self.sim, 1));
+            let over = load.over_when_dropped();
+            let shares = || history::shares(&self.target);
+            tell("250 transactions a second are written; each reader takes what is free");
+            wait_for("they share", || shares() == [TABLES / 2, TABLES / 2]);
+            tell(
+                "each has ten of the twenty tables; a lease for each, renewed every 5 s, is its right to read",
+            );
+            std::thread::sleep(Duration::from_secs(2));
+            tell(&history::newest(&self.target));
+            tell("kill -9 of reader one, with its host and its writer");
+            let killed = Instant::now();
+            self.instances[0].host.kill();
+            self.report.kills += 1;
+            wait_for("the other takes over", || shares() == [TABLES]);
+            let after = killed.elapsed().as_secs_f64();
+            tell(&format!(
+                "reader two has all twenty, {after:.1} s after the kill: not before the leases of {} s had run out",
+                LEASE.as_secs()
+            ));
+            tell("reader one is started again");
+            self.instances[0].start_again();
+            wait_for("they share again", || shares() == [TABLES / 2, TABLES / 2]);
+            tell(
+                "reader two has given ten back, each at the end of a transaction; nothing was refused",
+            );
+            drop(over);
+            writing.join().expect("it does not panic")
+        });
+        self.report.transactions = transactions;
+        tell("nothing is written any more");
         self.finish(tell)
     }
 

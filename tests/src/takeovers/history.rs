@@ -49,6 +49,20 @@ pub(super) fn owners(target: &Postgres) -> u64 {
     number(target, "SELECT count(DISTINCT session) FROM history WHERE state IS NOT NULL")
 }
 
+/// How many tables each session has, of those that wrote a table last.
+pub(super) fn shares(target: &Postgres) -> Vec<usize> {
+    let sql = "SELECT count(*) FROM (SELECT DISTINCT ON (part) part, session FROM history ORDER BY part, seq DESC) last \
+        GROUP BY session ORDER BY 1";
+    target.psql("postgres", sql).lines().map(|count| count.parse().expect("a number")).collect()
+}
+
+/// The newest commit, in words.
+pub(super) fn newest(target: &Postgres) -> String {
+    let sql = "SELECT 'committed just now: ' || part || ' up to ' || (state::json->>'lsn') || ', under epoch ' || epoch \
+        FROM history WHERE state IS NOT NULL ORDER BY seq DESC LIMIT 1";
+    target.psql("postgres", sql)
+}
+
 fn number(target: &Postgres, sql: &str) -> u64 {
     target.psql("postgres", sql).parse().expect("a number")
 }
