@@ -11,7 +11,7 @@ ROUNDS ?= 200
 CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 
-.PHONY: help deps build demo kill demo-cdc test test-long lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc demo-mssql chaos-mssql test test-long lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -35,6 +35,12 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 	@echo "Building dstream and the providers (the first time takes a few minutes) ..."
 	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
 	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
+
+demo-mssql: ## Two readers share the tables of a (simulated) SQL Server, one is killed, the other takes over; about a minute
+	@.ci/deps test
+	@echo "Building dstream, the providers and the simulator (the first time takes a few minutes) ..."
+	@cargo build --quiet -p dstream-cli -p dstream-in-mssql -p dstream-out-postgres -p dstream-tests --bins
+	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-takeover-story"
 
 test: ## Run every test; those of databases install and start servers of their own
 	@.ci/deps test
@@ -64,6 +70,11 @@ bench: ## Every promised figure beside its alternative, as a table (release; abo
 chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n plays one again)
 	cargo build --release --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(TARGET))/release" "$(TARGET)/release/dstream-chaos" $(ROUNDS)
+
+chaos-mssql: ## Two readers of one SQL Server, 50 kills and pauses at random (ROUNDS=n; SEED=s); about five minutes
+	@.ci/deps test
+	@cargo build --quiet -p dstream-cli -p dstream-in-mssql -p dstream-out-postgres -p dstream-tests --bins
+	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-takeovers" $(if $(filter 200,$(ROUNDS)),50,$(ROUNDS))
 
 clean: ## Remove what the demo and the examples wrote; builds stay
 	rm -rf .dstream *.db *.db-* examples/*/{.dstream,out,*.db,*.db-*}

@@ -32,6 +32,7 @@ const SHORTEST: Duration = Duration::from_secs(15);
 /// A container of lock blobs.
 pub struct Azure {
     container: BlobContainerClient,
+    place: String,
     duration: Duration,
 }
 
@@ -56,7 +57,8 @@ impl Azure {
             Err(error) if code(&error) == Some("ContainerAlreadyExists") => {}
             Err(error) => return Err(explained(&error, "cannot make the container for the locks")),
         }
-        Ok(Self { container: client, duration })
+        let place = format!("azure:{}/{container}", account.name());
+        Ok(Self { container: client, place, duration })
     }
 
     fn blob(&self, name: &str) -> BlobClient {
@@ -114,6 +116,10 @@ fn status(error: &azure_core::Error) -> Option<u16> {
 impl Store for Azure {
     /// The lease's id.
     type Key = String;
+
+    fn place(&self) -> String {
+        self.place.clone()
+    }
 
     fn duration(&self) -> Option<Duration> {
         Some(self.duration)

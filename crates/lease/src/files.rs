@@ -25,8 +25,10 @@ impl Files {
     /// Where it cannot be made.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
-        std::fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, &error))?;
-        Ok(Self { folder })
+        let cannot = |error: io::Error| failed("make", &folder, &error);
+        std::fs::create_dir_all(&folder).map_err(cannot)?;
+        // The same from wherever an instance runs.
+        Ok(Self { folder: folder.canonicalize().map_err(cannot)? })
     }
 
     /// A name may have slashes and whatever a table's name has.
@@ -79,6 +81,10 @@ impl Files {
 
 impl Store for Files {
     type Key = (File, String);
+
+    fn place(&self) -> String {
+        format!("file:{}", self.folder.display())
+    }
 
     fn duration(&self) -> Option<Duration> {
         None

@@ -13,6 +13,9 @@ pub trait Store: Send + Sync + 'static {
     /// What a holder needs to renew and release.
     type Key: Send + Sync;
 
+    /// Names the place where the leases are, the same for every instance that uses it. No secrets.
+    fn place(&self) -> String;
+
     /// How long a lease is, from the moment when it was asked for. `None`: as long as the process
     /// lives, so that nobody needs to renew.
     fn duration(&self) -> Option<Duration>;

@@ -169,9 +169,12 @@ impl<C: Serialize> Batch<C> {
     }
 
     /// Asks for a partition under a lease's epoch; the answer comes to
-    /// [`claimed`](crate::InputProvider::claimed).
-    pub fn claim(&mut self, partition: &str, epoch: u64) {
-        self.core.control(&Control::Claim(Claim { part: partition.into(), epoch, from: None }));
+    /// [`claimed`](crate::InputProvider::claimed). `group` names the instances that share the
+    /// partitions, the same in each of them, wherever it runs.
+    pub fn claim(&mut self, partition: &str, epoch: u64, group: Option<&str>) {
+        let group = group.map(str::to_owned);
+        let claim = Claim { part: partition.into(), epoch, group, from: None };
+        self.core.control(&Control::Claim(claim));
     }
 
     /// Nothing of this batch, nor of the ones behind it, is sent once `valid` says no: for what may

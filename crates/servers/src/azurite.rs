@@ -52,6 +52,11 @@ impl Azurite {
         )
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The server's own process.
     pub fn pid(&self) -> u32 {
         self.guard.pid

@@ -22,6 +22,13 @@ pub(crate) struct Database {
     pub(crate) allows_snapshots: bool,
 }
 
+impl Database {
+    /// Names the source.
+    pub(crate) fn fingerprint(&self) -> String {
+        format!("sqlserver:{}/{}", self.server, self.name)
+    }
+}
+
 /// A table, whether it is captured or not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TableName {

@@ -81,7 +81,7 @@ pub(crate) fn envelope(
     instance: &Instance,
     before: Option<&ChangeRow>,
     row: &ChangeRow,
-    time: Option<&str>,
+    (time, epoch): (Option<&str>, Option<u64>),
     out: &mut Vec<u8>,
 ) {
     let operation = row.place().operation;
@@ -93,6 +93,9 @@ pub(crate) fn envelope(
         object(instance, before, true, out);
     }
     metadata(instance, row, time, out);
+    if let Some(epoch) = epoch {
+        write!(out, r#","epoch":{epoch}"#).unwrap_or_default();
+    }
     let lacking = || instance.columns.iter().enumerate().filter(|(at, c)| row.lacks(*at, c));
     if is_update && lacking().next().is_some() {
         out.extend_from_slice(br#","unchanged":["#);

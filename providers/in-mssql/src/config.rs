@@ -50,8 +50,10 @@ pub(crate) struct Config {
     #[serde(default = "max_batch_bytes")]
     pub(crate) max_batch_bytes: ByteSize,
     /// `host`: the host keeps the checkpoints. `table`: also `cdc_offsets` in the watched database, as the original does.
+    /// Default: `table` where `cdc_offsets` is there, else `host`; with leases `table`, unless the output keeps the
+    /// checkpoints for all instances.
     #[serde(default)]
-    pub(crate) checkpoint_store: CheckpointStore,
+    pub(crate) checkpoint_store: Option<CheckpointStore>,
     /// Which of several instances reads a table.
     #[serde(default)]
     pub(crate) lock_config: Option<LockConfig>,
@@ -115,11 +117,10 @@ pub(crate) enum OnLost {
 }
 
 /// Who keeps the checkpoints.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CheckpointStore {
     /// The host.
-    #[default]
     Host,
     /// `cdc_offsets` too.
     Table,

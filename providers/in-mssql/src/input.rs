@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use dstream_cdc::Announced;
 use dstream_mssql::Session;
 use dstream_sdk::{
-    Batch, Error, InputProvider, InputStart, Next, Progress, Result, serde_json::json, tracing,
+    Batch, Granted, InputProvider, InputStart, Next, Progress, Result, serde_json::json, tracing,
 };
 
 use crate::backoff::Backoff;
 use crate::catalog::{self, Database};
 use crate::config::{CheckpointStore, Config, Tables, Until};
+use crate::instance::Instance;
 use crate::locks::Locks;
 use crate::lsn::Lsn;
 use crate::pool::Pool;
 use crate::round::{Bound, Round};
+use crate::sharing::Sharing;
 use crate::source::Source;
 use crate::state::State;
 use crate::{offsets, snapshot, start};
@@ -29,8 +31,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// See the file's head.
 pub(crate) struct MssqlInput {
     pub(crate) config: Config,
-    meant: Tables,
-    database: Database,
+    pub(crate) meant: Tables,
+    pub(crate) database: Database,
     /// For everything but rows and pages of changes.
     pub(crate) session: Session,
     /// For the rows of a snapshot.
@@ -41,15 +43,18 @@ pub(crate) struct MssqlInput {
     pub(crate) round: Option<Round>,
     announced: Announced,
     backoff: Backoff,
-    pub(crate) locks: Option<Locks>,
-    /// Tables that were asked for, with the epoch.
-    pub(crate) claims: BTreeMap<String, u64>,
+    /// What there is to it where several instances share the tables.
+    pub(crate) sharing: Option<Sharing>,
     /// What the host has saved.
     pub(crate) saved: BTreeMap<String, State>,
+    /// Whether `cdc_offsets` is kept too.
+    pub(crate) keeps_offsets: bool,
+    /// No look at the log before this.
+    resting: Option<Instant>,
     /// End here.
     until: Option<Lsn>,
     told: Option<Instant>,
-    offered: bool,
+    pub(crate) offered: bool,
 }
 
 impl InputProvider for MssqlInput {
@@ -62,7 +67,11 @@ impl InputProvider for MssqlInput {
         let database = catalog::database(&mut session).await?;
         let tables = start::tables(&mut session, &database, &meant).await?;
         catalog::warn_of_agent(&mut session).await;
-        if config.checkpoint_store == CheckpointStore::Table {
+        let keeps_offsets = match config.checkpoint_store {
+            Some(store) => store == CheckpointStore::Table,
+            None => offsets::are_there(&mut session).await?,
+        };
+        if keeps_offsets {
             offsets::make(&mut session).await?;
         }
         let until = match config.until {
@@ -70,7 +79,7 @@ impl InputProvider for MssqlInput {
             Until::CaughtUp => Some(start::newest(&mut session).await?.unwrap_or_default()),
         };
         let streams = tables.iter().map(|instances| instances[0].stream().to_owned());
-        let locks = Locks::open(config.lock_config.as_ref(), &database.server, streams).await?;
+        let locks = Locks::open(config.lock_config.as_ref(), &database, streams).await?;
         let pool = Pool::start(&config.connection, config.max_connections)?;
         let backoff = Backoff::new(*config.poll_interval, *config.max_poll_interval);
         let mut input = Self {
@@ -84,24 +93,28 @@ impl InputProvider for MssqlInput {
             round: None,
             announced: Announced::default(),
             backoff,
-            locks,
-            claims: BTreeMap::new(),
+            sharing: locks.map(Sharing::new),
             saved: BTreeMap::new(),
+            keeps_offsets,
+            resting: None,
             until,
             told: None,
             offered: false,
         };
-        if input.locks.is_none() {
+        if input.sharing.is_none() {
             for instances in tables {
                 let known = command.checkpoint.get(instances[0].stream()).cloned();
-                input.take(instances, known, None).await?;
+                let known = input.furthest(&instances[0], known).await?;
+                let source =
+                    start::source(&mut input.session, &input.config, instances, known).await?;
+                input.sources.push(source);
             }
         }
         Ok(input)
     }
 
     fn fingerprint(&self) -> Option<String> {
-        Some(format!("sqlserver:{}/{}", self.database.server, self.database.name))
+        Some(self.database.fingerprint())
     }
 
     async fn read(&mut self, batch: &mut Batch<State>) -> Result<Next> {
@@ -109,8 +122,9 @@ impl InputProvider for MssqlInput {
         if self.sources.is_empty() {
             return Ok(Next::Wait(LOOK));
         }
-        if !self.offered {
-            // What was decided at the start is known before the first row is.
+        if !self.offered && self.round.is_none() {
+            // What was decided at the start is known before the first row is. Within a round the
+            // states do not stand for the rows that are out.
             self.offered = true;
             batch.checkpoint_parts(self.sources.iter().map(|s| (s.stream(), &s.state)))?;
         }
@@ -133,8 +147,12 @@ impl InputProvider for MssqlInput {
 
     async fn committed(&mut self, states: &BTreeMap<String, State>) -> Result<()> {
         self.saved.extend(states.iter().map(|(part, state)| (part.clone(), state.clone())));
-        if self.config.checkpoint_store == CheckpointStore::Table {
-            let own = |stream: &String| self.sources.iter().find(|s| s.stream() == *stream);
+        if self.keeps_offsets {
+            // Of a table that another instance has now, that one knows better.
+            let is_ours = |s: &Source| self.sharing.as_ref().is_none_or(|all| all.may_read(s));
+            let own = |stream: &String| {
+                self.sources.iter().find(|s| s.stream() == *stream).filter(|s| is_ours(s))
+            };
             let places = states
                 .iter()
                 .filter_map(|(stream, state)| Some((&**own(stream)?.instance(), state)));
@@ -143,49 +161,42 @@ impl InputProvider for MssqlInput {
         Ok(())
     }
 
-    async fn claimed(&mut self, partition: &str, state: Option<State>) -> Result<()> {
-        let Some(epoch) = self.claims.remove(partition) else { return Ok(()) };
-        // It may have been changed since this instance began.
-        let tables = start::tables(&mut self.session, &self.database, &self.meant).await?;
-        let table = tables.into_iter().find(|instances| instances[0].stream() == partition);
-        let Some(instances) = table else {
-            return Err(Error::transient(format!("{partition} is not captured any more")));
-        };
-        self.take(instances, state, Some(epoch)).await?;
-        self.offered = false;
+    async fn claimed(&mut self, partition: &str, granted: Granted<State>) -> Result<()> {
+        self.take_claimed(partition, granted).await
+    }
+
+    async fn close(mut self) -> Result<()> {
+        self.give_back_what_may_be(true).await;
         Ok(())
     }
 
-    async fn close(self) -> Result<()> {
-        if let Some(locks) = self.locks {
-            locks.close().await;
-        }
-        Ok(())
+    async fn abandon(&mut self) {
+        self.give_back_what_may_be(false).await;
     }
 }
 
 impl MssqlInput {
-    /// Reads this table from here on.
-    async fn take(
+    /// The place of a table: what the host knows, or `cdc_offsets` where that is further.
+    pub(crate) async fn furthest(
         &mut self,
-        instances: Vec<std::sync::Arc<crate::instance::Instance>>,
+        instance: &Instance,
         known: Option<State>,
-        epoch: Option<u64>,
-    ) -> Result<()> {
-        let mut known = known;
-        if self.config.checkpoint_store == CheckpointStore::Table {
-            let stored = offsets::read(&mut self.session).await?;
-            let stored = offsets::of(&stored, &instances[0]);
-            known = match (known, stored) {
-                (Some(host), Some(table)) if table.is_beyond(&host) => Some(table),
-                (None, stored) => stored,
-                (host, _) => host,
-            };
+    ) -> Result<Option<State>> {
+        if !self.keeps_offsets {
+            return Ok(known);
         }
-        let mut source = start::source(&mut self.session, &self.config, instances, known).await?;
-        source.epoch = epoch;
+        let stored = offsets::read(&mut self.session).await?;
+        Ok(match (known, offsets::of(&stored, instance)) {
+            (Some(host), Some(table)) if table.is_beyond(&host) => Some(table),
+            (None, stored) => stored,
+            (host, _) => host,
+        })
+    }
+
+    /// From now on with these tables too.
+    pub(crate) fn begin_to_read(&mut self, source: Source) {
         self.sources.push(source);
-        Ok(())
+        (self.offered, self.resting) = (false, None);
     }
 
     /// A piece of a table's rows.
@@ -217,15 +228,26 @@ impl MssqlInput {
         let Some(behind) = members.iter().map(|at| self.sources[*at].state.lsn).min() else {
             return Ok(Next::Wait(LOOK));
         };
-        if self.until.is_some_and(|until| behind >= until) && self.claims.is_empty() {
+        if self.until.is_some_and(|until| behind >= until)
+            && self.sharing.as_ref().is_none_or(Sharing::is_settled)
+        {
             return Ok(Next::End);
+        }
+        if let Some(left) = self.resting.and_then(|end| end.checked_duration_since(Instant::now()))
+        {
+            return Ok(Next::Wait(left.min(LOOK)));
         }
         let bound = Bound::find(&mut self.session, behind, self.config.max_transactions).await?;
         self.tell(behind, &bound, batch);
         let parts = self.sources.iter().any(|source| source.state.seq.is_some());
         if bound.upto <= behind && !parts {
             let pause = self.backoff.pause();
-            return Ok(Next::Wait(if self.locks.is_some() { pause.min(LOOK) } else { pause }));
+            if self.sharing.is_none() {
+                return Ok(Next::Wait(pause));
+            }
+            // The log is left alone, the leases are not.
+            self.resting = Some(Instant::now() + pause);
+            return Ok(Next::Wait(pause.min(LOOK)));
         }
         if bound.times.len() > 0 {
             self.backoff.reset();

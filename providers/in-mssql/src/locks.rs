@@ -7,6 +7,7 @@ use std::time::Duration;
 use dstream_lease::{Account, Azure, Files, Keeper, Lease, Owner, Store, Timing};
 use dstream_sdk::{Error, Result, Secret};
 
+use crate::catalog::Database;
 use crate::config::{LockConfig, LockKind};
 
 /// What the original calls the container where nothing is said.
@@ -17,6 +18,8 @@ const DURATION: Duration = Duration::from_secs(60);
 /// The leases of this instance. Each table's is `<server>/<schema.table>.lock`.
 pub(crate) struct Locks {
     keeper: Arc<Keeper>,
+    /// Names the instances that share: the source, and where their leases are.
+    pub(crate) group: String,
     /// The table of each lease.
     tables: BTreeMap<String, String>,
 }
@@ -32,15 +35,15 @@ impl Locks {
     /// Begins to take leases. `None`: this is the only instance.
     pub(crate) async fn open(
         config: Option<&LockConfig>,
-        server: &str,
+        database: &Database,
         streams: impl Iterator<Item = String>,
     ) -> Result<Option<Self>> {
         let Some(config) = config else { return Ok(None) };
-        let server = server.to_lowercase().replace(['/', '\\'], "_");
+        let server = database.server.to_lowercase().replace(['/', '\\'], "_");
         let tables: BTreeMap<_, _> =
             streams.map(|stream| (format!("{server}/{stream}.lock"), stream)).collect();
         let names = tables.keys().cloned().collect();
-        let keeper = match config.kind {
+        let (keeper, place) = match config.kind {
             LockKind::None => return Ok(None),
             LockKind::File => {
                 let folder = config.folder.as_deref().unwrap_or(FOLDER);
@@ -48,7 +51,8 @@ impl Locks {
             }
             LockKind::AzureBlob => keep(azure(config).await?, &server, names)?,
         };
-        Ok(Some(Self { keeper: Arc::new(keeper), tables }))
+        let group = format!("{}|{place}", database.fingerprint());
+        Ok(Some(Self { keeper: Arc::new(keeper), group, tables }))
     }
 
     /// The tables that may be read now.
@@ -60,13 +64,20 @@ impl Locks {
         .collect()
     }
 
+    fn name(&self, stream: &str) -> Option<&String> {
+        self.tables.iter().find(|(_, own)| *own == stream).map(|(name, _)| name)
+    }
+
+    /// Whether it may be read under this epoch.
+    pub(crate) fn has(&self, stream: &str, epoch: u64) -> bool {
+        let lease = self.name(stream).and_then(|name| self.keeper.lease(name));
+        lease.is_some_and(|lease| lease.epoch == epoch)
+    }
+
     /// Says whether all of these may be read still, each under its epoch.
-    pub(crate) fn guard(&self, read: &[(String, u64)]) -> Box<dyn Fn() -> bool + Send> {
-        let name = |stream: &String| {
-            self.tables.iter().find(|(_, own)| *own == stream).map(|(name, _)| name.clone())
-        };
-        let leases: Vec<(String, u64)> =
-            read.iter().filter_map(|(stream, epoch)| Some((name(stream)?, *epoch))).collect();
+    pub(crate) fn guard(&self, read: &[(&str, u64)]) -> Box<dyn Fn() -> bool + Send> {
+        let named = |(stream, epoch): &(&str, u64)| Some((self.name(stream)?.clone(), *epoch));
+        let leases: Vec<(String, u64)> = read.iter().filter_map(named).collect();
         let keeper = self.keeper.clone();
         Box::new(move || {
             leases
@@ -77,20 +88,20 @@ impl Locks {
 
     /// Nothing of the table is on its way any more.
     pub(crate) fn give_back(&self, stream: &str) {
-        if let Some((name, _)) = self.tables.iter().find(|(_, own)| *own == stream) {
+        if let Some(name) = self.name(stream) {
             self.keeper.give_back(name);
         }
     }
 
     /// Gives everything back.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(&self) {
         self.keeper.give_all_back().await;
     }
 }
 
-fn keep<S: Store>(store: S, server: &str, names: Vec<String>) -> Result<Keeper> {
-    let timing = Timing::of(store.duration());
-    Keeper::start(store, server, names, Owner::this_process(), timing)
+fn keep<S: Store>(store: S, server: &str, names: Vec<String>) -> Result<(Keeper, String)> {
+    let (timing, place) = (Timing::of(store.duration()), store.place());
+    Ok((Keeper::start(store, server, names, Owner::this_process(), timing)?, place))
 }
 
 async fn azure(config: &LockConfig) -> Result<Azure> {

@@ -34,6 +34,12 @@ pub(crate) async fn make(session: &mut Session) -> Result<()> {
     })
 }
 
+/// Whether somebody has made it.
+pub(crate) async fn are_there(session: &mut Session) -> Result<bool> {
+    let rows = one(session.query("SELECT COL_LENGTH(N'dbo.cdc_offsets', N'last_lsn')").await?);
+    Ok(rows.first().is_some_and(|row| number(row, 0) > 0))
+}
+
 /// As [`read`], for who must not make it.
 pub(crate) async fn read_if_there(session: &mut Session) -> Result<BTreeMap<String, State>> {
     let rows = one(session.query("SELECT COL_LENGTH(N'dbo.cdc_offsets', N'last_seq')").await?);

@@ -23,6 +23,8 @@ pub(crate) struct Ask {
     pub(crate) rows: usize,
     /// When the round's transactions were committed.
     pub(crate) times: Arc<Times>,
+    /// The lease under which they are read.
+    pub(crate) epoch: Option<u64>,
 }
 
 /// Where a page begins.
@@ -136,7 +138,8 @@ impl Ask {
                 if time.0 != place.commit {
                     time = (place.commit, self.times.of(place.commit));
                 }
-                envelope(instance, old.as_ref(), &row, time.1, &mut page.bytes);
+                let about = (time.1, self.epoch);
+                envelope(instance, old.as_ref(), &row, about, &mut page.bytes);
                 page.lines.push((place, page.bytes.len()));
                 last = place;
                 Ok(())

@@ -46,19 +46,19 @@ pub(crate) async fn piece(
     let instance = source.instance().clone();
     let Some(reading) = source.state.snapshot.clone() else { return Ok(true) };
     if reading.anew && reading.after.is_none() && reading.rows == 0 {
-        batch.line(|out| truncate(&instance, &source.state, out))?;
+        batch.line(|out| truncate(&instance, &source.state, source.epoch, out))?;
     }
     let order = key::order(&instance);
     let rows = if order.is_empty() { usize::MAX } else { source.sizing.rows() };
     let sql = select(&instance, &order, rows, reading.after.as_deref());
     let (mut count, mut bytes, mut last) = (0, 0, None);
-    let position = &source.state;
+    let (position, epoch) = (&source.state, source.epoch);
     let taken = session
         .each(&sql, |item| {
             let QueryItem::Row(row) = item else { return Ok(()) };
             batch.line(|out| {
                 let start = out.len();
-                envelope(&instance, &row, position, out);
+                envelope(&instance, &row, position, epoch, out);
                 bytes += out.len() - start;
             })?;
             count += 1;
@@ -75,6 +75,7 @@ pub(crate) async fn piece(
             after: last.map(|row| values(&instance, &order, &row)),
             rows: reading.rows + count as u64,
             anew: reading.anew,
+            epoch: reading.epoch,
         }),
     };
     batch.checkpoint_part(instance.stream(), &source.state)?;
@@ -107,7 +108,7 @@ fn values(instance: &Instance, order: &[&crate::instance::Column], row: &Row) ->
     order.iter().map(|column| value(&column.name).unwrap_or_default()).collect()
 }
 
-fn envelope(instance: &Instance, row: &Row, state: &State, out: &mut Vec<u8>) {
+fn envelope(instance: &Instance, row: &Row, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"data":{"#);
     for (at, column) in instance.columns.iter().enumerate() {
         out.extend_from_slice(if at > 0 { b"," } else { b"" });
@@ -118,19 +119,22 @@ fn envelope(instance: &Instance, row: &Row, state: &State, out: &mut Vec<u8>) {
         }
     }
     out.push(b'}');
-    metadata(instance, "read", state, out);
+    metadata(instance, "read", state, epoch, out);
 }
 
 /// The rows of an earlier reading are no rows any more.
-fn truncate(instance: &Instance, state: &State, out: &mut Vec<u8>) {
+fn truncate(instance: &Instance, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"data":null"#);
-    metadata(instance, "truncate", state, out);
+    metadata(instance, "truncate", state, epoch, out);
 }
 
-fn metadata(instance: &Instance, op: &str, state: &State, out: &mut Vec<u8>) {
+fn metadata(instance: &Instance, op: &str, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","metadata":{"stream":"#);
     out.extend_from_slice(&instance.label);
     // A Vec takes everything. Before every change behind the commit, as text too.
     write!(out, r#","op":"{op}","position":"{}/0""#, state.lsn).unwrap_or_default();
+    if let Some(epoch) = epoch {
+        write!(out, r#","epoch":{epoch}"#).unwrap_or_default();
+    }
     out.extend_from_slice(b"}}");
 }

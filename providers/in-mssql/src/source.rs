@@ -90,7 +90,8 @@ impl Source {
 
     fn ask(&mut self, pool: &Pool, after: After) {
         let (instance, rows) = (self.instance().clone(), self.sizing.rows());
-        let ask = Ask { instance, after, upto: self.upto, rows, times: self.times.clone() };
+        let (times, epoch) = (self.times.clone(), self.epoch);
+        let ask = Ask { instance, after, upto: self.upto, rows, times, epoch };
         self.coming = Some(pool.ask(ask));
     }
 

@@ -31,6 +31,10 @@ pub(crate) struct Reading {
     /// Rows of an earlier reading are out: they are to be removed first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) anew: bool,
+    /// The epoch of the lease under which they are read, where only this instance's host knows this
+    /// place: behind a takeover it says nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epoch: Option<u64>,
 }
 
 impl State {
@@ -62,7 +66,7 @@ mod tests {
         let whole = State::at(lsn);
         let part = State { seq: Some(lsn), ..whole.clone() };
         let reading = |rows: u64| State {
-            snapshot: Some(Reading { after: Some(vec![rows.into()]), rows, anew: false }),
+            snapshot: Some(Reading { after: Some(vec![rows.into()]), rows, ..Reading::default() }),
             ..whole.clone()
         };
         for state in [&whole, &part, &reading(3)] {

@@ -16,8 +16,8 @@ pub(crate) async fn report(config: Config, context: &TaskContext) -> Result<Life
     let (mut session, database, meant) = connected(&config).await?;
     let made = Made::of(&mut session, &database, context).await?;
     let stored = match config.checkpoint_store {
-        CheckpointStore::Table => offsets::read_if_there(&mut session).await?,
-        CheckpointStore::Host => BTreeMap::new(),
+        Some(CheckpointStore::Host) => BTreeMap::new(),
+        _ => offsets::read_if_there(&mut session).await?,
     };
     let newest = start::newest(&mut session).await?.unwrap_or_default();
     let mut report = LifecycleReport::ok();

@@ -19,6 +19,7 @@ const EMULATOR: (&str, &str) = (
 /// Where the blobs are, and how to get in.
 #[derive(Debug, Clone)]
 pub struct Account {
+    name: String,
     endpoint: Url,
     access: Access,
 }
@@ -55,7 +56,8 @@ impl Account {
             return Err(wrong("`DevelopmentStorageProxyUri` has no place for a port"));
         }
         let endpoint = with_container(endpoint, name);
-        Ok(Self { endpoint, access: Access::Key(SharedKey::new(name, key)?) })
+        let access = Access::Key(SharedKey::new(name, key)?);
+        Ok(Self { name: name.to_owned(), endpoint, access })
     }
 
     fn named(fields: &mut Fields) -> Result<Self> {
@@ -72,6 +74,7 @@ impl Account {
                 return Err(wrong("neither `AccountName` nor `BlobEndpoint` says which account"));
             }
         };
+        let called = name.clone().unwrap_or_else(|| name_in(&endpoint));
         let access = match (fields.take("SharedAccessSignature"), fields.take("AccountKey"), name) {
             (Some(signature), ..) => {
                 Access::Signature(Secret::new(signature.trim_start_matches('?').to_owned()))
@@ -82,7 +85,12 @@ impl Account {
                 return Err(wrong("it holds no `AccountKey` and no `SharedAccessSignature`"));
             }
         };
-        Ok(Self { endpoint, access })
+        Ok(Self { name: called, endpoint, access })
+    }
+
+    /// The account's name: the same, whichever way leads to it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The account's address, for people.
@@ -140,6 +148,12 @@ impl Fields {
     }
 }
 
+/// `https://acme.blob.core.windows.net` is of the account acme; of other addresses the host has to do.
+fn name_in(endpoint: &Url) -> String {
+    let host = endpoint.host_str().unwrap_or_default();
+    host.split_once(".blob.").map_or(host, |(name, _)| name).to_owned()
+}
+
 fn url(text: &str) -> Result<Url> {
     Url::parse(text)
         .ok()
@@ -182,6 +196,17 @@ mod tests {
             ),
         ] {
             assert_eq!(container(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_one_name_whichever_way_leads_to_it() {
+        for text in [
+            "AccountName=acme;AccountKey=aGk=",
+            "BlobEndpoint=https://acme.blob.core.windows.net;SharedAccessSignature=sig=a",
+            "BlobEndpoint=http://localhost:9/acme;AccountName=acme;AccountKey=aGk=",
+        ] {
+            assert_eq!(Account::parse(text).unwrap().name(), "acme", "{text}");
         }
     }
 

@@ -42,6 +42,10 @@ impl Memory {
 impl Store for Memory {
     type Key = u64;
 
+    fn place(&self) -> String {
+        "memory".into()
+    }
+
     fn duration(&self) -> Option<Duration> {
         Some(LONG)
     }

@@ -16,20 +16,18 @@ const PIECE: usize = 512;
 #[cfg(unix)]
 const WAIT_MILLIS: i64 = 50;
 
-/// Writes all of it; `false`: `valid` said no before the end.
+/// Writes all of it, or as much as was written before `valid` said no; how much that is.
 ///
 /// Between its last word and the write there is no wait in which the process could sleep on: it
-/// waits until the pipe takes a piece, asks, and writes no more than that piece.
+/// waits until the pipe takes a piece, asks, and writes no more than that piece. A process that is
+/// stopped right between the two writes that one piece when it wakes.
 #[cfg(unix)]
-pub(super) fn write(
-    file: &mut File,
-    mut bytes: &[u8],
-    valid: &dyn Fn() -> bool,
-) -> io::Result<bool> {
+pub(super) fn write(file: &mut File, bytes: &[u8], valid: &dyn Fn() -> bool) -> io::Result<usize> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let wait = Timespec { tv_sec: 0, tv_nsec: WAIT_MILLIS * 1_000_000 };
-    while !bytes.is_empty() {
+    let mut rest = bytes;
+    while !rest.is_empty() {
         let mut ready = [PollFd::new(&*file, PollFlags::OUT)];
         let writable = match poll(&mut ready, Some(&wait)) {
             Ok(count) => count > 0,
@@ -37,28 +35,35 @@ pub(super) fn write(
             Err(error) => return Err(error.into()),
         };
         if !valid() {
-            return Ok(false);
+            break;
         }
         if writable {
-            let piece = &bytes[..bytes.len().min(PIECE)];
+            let piece = piece(rest);
             match rustix::io::write(&*file, piece) {
-                Ok(written) => bytes = &bytes[written..],
+                Ok(written) => rest = &rest[written..],
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok(true)
+    Ok(bytes.len() - rest.len())
+}
+
+/// What is written at once: whole lines, if one ends in it.
+#[cfg(unix)]
+fn piece(rest: &[u8]) -> &[u8] {
+    let piece = &rest[..rest.len().min(PIECE)];
+    memchr::memrchr(b'\n', piece).map_or(piece, |end| &piece[..=end])
 }
 
 /// Here a write may wait for the reader behind the question.
 #[cfg(not(unix))]
-pub(super) fn write(file: &mut File, bytes: &[u8], valid: &dyn Fn() -> bool) -> io::Result<bool> {
+pub(super) fn write(file: &mut File, bytes: &[u8], valid: &dyn Fn() -> bool) -> io::Result<usize> {
     if !valid() {
-        return Ok(false);
+        return Ok(0);
     }
     file.write_all(bytes)?;
-    Ok(true)
+    Ok(bytes.len())
 }
 
 #[cfg(all(test, unix))]
@@ -82,7 +87,7 @@ mod tests {
         let writing = std::thread::spawn(move || write(&mut writer, &bytes, &|| true).unwrap());
         let mut read = Vec::new();
         reader.read_to_end(&mut read).unwrap();
-        assert!(writing.join().unwrap());
+        assert_eq!(writing.join().unwrap(), expected.len());
         assert!(read == expected);
     }
 
@@ -100,7 +105,15 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         let mut read = Vec::new();
         reader.read_to_end(&mut read).unwrap();
-        assert!(!writing.join().unwrap());
+        assert_eq!(writing.join().unwrap(), read.len());
         assert!(read.len() <= 64 << 10, "{}", read.len());
+    }
+
+    #[test]
+    fn a_piece_ends_with_a_line_where_one_ends_in_it() {
+        assert_eq!(piece(b"a\nb\nc"), b"a\nb\n");
+        let long = [b'x'; PIECE + 9];
+        assert_eq!(piece(&long).len(), PIECE);
+        assert_eq!(piece(b"half"), b"half");
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Sql {
     pub(super) peek_epoch: String,
     pub(super) states: String,
     pub(super) forget_states: String,
+    pub(super) forget_state: String,
+    pub(super) shared_states: String,
     pub(super) save_state: String,
     pub(super) save_mark: String,
     pub(super) claim: String,
@@ -64,6 +66,11 @@ impl Sql {
             forget_states: fill(&format!(
                 "UPDATE {{checkpoints}} SET state = NULL WHERE {own} AND input = {{3}}"
             )),
+            forget_state: fill(&format!("UPDATE {{checkpoints}} SET state = NULL WHERE {row}")),
+            shared_states: fill(
+                "SELECT input, part, epoch, state FROM {checkpoints} \
+                 WHERE output = {1} AND task = {2} AND task_id LIKE 'group:%' ORDER BY input, part",
+            ),
             save_state: put(
                 &tables.checkpoints,
                 &checkpoint,

@@ -5,8 +5,14 @@
 
 mod changes;
 mod errors;
+#[cfg(unix)]
+mod instances;
 mod lifecycle;
 mod offsets;
+#[cfg(unix)]
+mod proxy;
 mod random;
 mod rows;
 mod server;
+#[cfg(unix)]
+mod sharing;
