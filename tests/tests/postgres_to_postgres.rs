@@ -98,7 +98,9 @@ impl<'a> Case<'a> {
         // The server notices a moment later that its reader has gone.
         let mine = format!("FROM pg_replication_slots WHERE database = '{}'", self.database);
         let active = format!("SELECT count(*) {mine} AND active");
+        let begun = Instant::now();
         while self.source.psql("postgres", &active) != "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the slot is still in use");
             std::thread::sleep(Duration::from_millis(5));
         }
         let drop = format!("SELECT pg_drop_replication_slot(slot_name) {mine}");
