@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dstream_engine::state::StateStore as _;
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
 use dstream_engine::mask::Mask;
 use dstream_engine::{Failure, Protocol};
