@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use dstream_mssql::tiberius::ColumnData;
 use dstream_mssql::{Session, literal};
 use dstream_sdk::{Error, Result};
 
@@ -80,6 +81,21 @@ pub(crate) fn of(states: &BTreeMap<String, State>, instance: &Instance) -> Optio
         }
     }
     found.cloned()
+}
+
+/// Notes that the rows of a table begin to be read: a row without a place, which nobody goes on from.
+/// `true`: somebody had begun before, and did not come to the end.
+pub(crate) async fn begin_rows(session: &mut Session, instance: &Instance) -> Result<bool> {
+    let names: Vec<_> = names(instance).iter().map(|name| literal(name)).collect();
+    let sql = format!(
+        "INSERT dbo.cdc_offsets (table_name, updated_at) SELECT {}, GETDATE() WHERE NOT EXISTS \
+         (SELECT 1 FROM dbo.cdc_offsets WHERE table_name IN ({})); SELECT @@ROWCOUNT",
+        names[0],
+        names.join(", ")
+    );
+    let cannot = |error: Error| error.context("cannot write to dbo.cdc_offsets");
+    let made = session.value(&sql).await.map_err(cannot)?;
+    Ok(made.is_some_and(|made| matches!(made, ColumnData::I32(Some(0)))))
 }
 
 /// Writes the places of tables whose rows are read. One that is still being read has no place that

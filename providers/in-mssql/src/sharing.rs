@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dstream_sdk::{Batch, Error, Granted, Result, tracing};
 
-use crate::config::{CheckpointStore, Snapshot};
+use crate::config::CheckpointStore;
 use crate::input::MssqlInput;
 use crate::locks::Locks;
 use crate::source::Source;
@@ -109,13 +109,11 @@ impl MssqlInput {
         let Some(instances) = tables.into_iter().find(|table| table[0].stream() == stream) else {
             return Err(Error::transient(format!("{stream} is not captured any more")));
         };
-        let (mut known, mut anew) = (granted.state, false);
+        let mut known = granted.state;
         if !granted.shared {
             self.keep_offsets().await?;
             let is_ours = |reading: &Reading| reading.epoch.is_some_and(|read| read + 1 == epoch);
             known = known.filter(|state| state.snapshot.as_ref().is_none_or(is_ours));
-            // Another instance may have read a part of its rows, and nobody knows of which.
-            anew = epoch > 1 && known.is_none() && self.config.snapshot != Snapshot::Never;
         }
         if !granted.shared || known.is_none() {
             known = self.furthest(&instances[0], known).await?;
@@ -124,7 +122,9 @@ impl MssqlInput {
         source.epoch = Some(epoch);
         if let Some(reading) = source.state.snapshot.as_mut().filter(|_| !granted.shared) {
             reading.epoch = Some(epoch);
-            reading.anew |= anew;
+            // Another instance has read a part of its rows, and nobody knows which.
+            let begun = offsets::begin_rows(&mut self.session, &source.instances[0]).await?;
+            reading.anew |= begun && reading.after.is_none();
         }
         self.begin_to_read(source);
         Ok(())

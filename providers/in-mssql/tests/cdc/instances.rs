@@ -74,6 +74,12 @@ impl Destination {
         owners
     }
 
+    /// Whether every table's place is known: here, six of them.
+    pub(crate) fn has_all_states(&self) -> bool {
+        let inner = self.inner();
+        inner.parts.len() == 6 && inner.parts.values().all(|part| part.state.is_some())
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.inner().rows.values().map(Vec::len).sum()
     }

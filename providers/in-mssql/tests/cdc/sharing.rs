@@ -53,6 +53,16 @@ impl Source {
         keys
     }
 
+    /// Waits until `cdc_offsets` has a place.
+    fn wait_for_offset(&self) {
+        let sql = "SELECT table_name FROM dbo.cdc_offsets WHERE last_lsn IS NOT NULL";
+        let deadline = Instant::now() + SOON;
+        while self.db.sim.rows(sql).unwrap().is_empty() {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn config(&self, locks: Value) -> Value {
         self.db.config(json!({"until": "stopped", "snapshot": "never", "lock_config": locks}))
     }
@@ -62,7 +72,11 @@ impl Source {
 fn play(story: impl FnOnce(&Source, &Destination) -> Vec<Instance>) {
     let (source, destination) = (Source::new(), Destination::default());
     std::thread::scope(|scope| {
-        let writing = scope.spawn(|| source.write());
+        let writing = scope.spawn(|| {
+            // The changes that are read are those behind the first checkpoint.
+            destination.wait("all tables are begun", SOON * 2, Destination::has_all_states);
+            source.write()
+        });
         // The writer ends also where the story fails.
         let left =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| story(&source, &destination)));
@@ -210,6 +224,7 @@ fn an_instance_that_cannot_renew_stops_reading_before_another_one_can_begin() {
         let a = Instance::start("a", &source.config(cut_off), to);
         let b = Instance::start("b", &source.config(blobs("cut-off")), to);
         to.wait("both have their half", SOON * 2, even);
+        std::thread::sleep(Duration::from_secs(2));
         let cut = Instant::now();
         proxy.cut.store(true, Ordering::SeqCst);
         to.wait("b has all", SOON, all_are("b"));
@@ -219,7 +234,8 @@ fn an_instance_that_cannot_renew_stops_reading_before_another_one_can_begin() {
         assert!(last > cut + Duration::from_secs(4), "it goes on while its leases run");
         assert!(last < cut + LEASE - MARGIN + Duration::from_secs(1), "{:?}", last - cut);
         assert!(taken.iter().all(|at| *at > last), "both read");
-        proxy.cut.store(false, Ordering::SeqCst);
+        // Its end takes a moment: it would give back what it cannot.
+        std::thread::sleep(Duration::from_secs(4));
         let a = if a.has_ended() {
             Instance::start("a", &source.config(blobs("cut-off")), to)
         } else {
@@ -257,20 +273,57 @@ fn with_leases_and_an_output_that_keeps_nothing_the_offsets_table_has_to() {
     run.wait_until(|run| run.rows.len() == 2);
     source.db.sql("INSERT dbo.t0 VALUES (3)");
     run.wait_until(|run| run.rows.len() == 3);
-    let stored = || source.db.sim.rows("SELECT table_name FROM dbo.cdc_offsets").unwrap();
-    let deadline = Instant::now() + SOON;
-    while stored().is_empty() {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    source.wait_for_offset();
     std::thread::sleep(Duration::from_millis(300));
     run.host.kill();
     source.db.sql("INSERT dbo.t0 VALUES (4)");
-    // The second one's host knows nothing.
+    // The second one's host knows nothing of it.
     let mut run = source.db.start(&only(json!({})), &BTreeMap::new());
     run.wait_until(|run| !run.claims.is_empty());
     run.claimed("dbo.t0", None);
     run.wait_until(|run| run.rows.last().is_some_and(|row| row["data"]["id"] == 4));
+    assert!(run.rows.iter().all(|row| row["metadata"]["op"] == "insert"), "{:?}", run.rows);
+    run.host.kill();
+}
+
+#[test]
+fn rows_that_another_instance_has_read_by_half_are_read_again_behind_a_truncate() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::new();
+    source.db.sql("INSERT dbo.t0 SELECT value FROM GENERATE_SERIES(1, 30000)");
+    let mut config = source.config(json!({"type": "file", "folder": folder.path()}));
+    config["tables"] = json!(["t0"]);
+    config["snapshot"] = json!("initial");
+    config["max_batch_bytes"] = json!("64KiB");
+    let start = |states: &BTreeMap<String, Value>| {
+        let mut run = source.db.start(&config, states);
+        run.wait_until(|run| !run.claims.is_empty());
+        run.claimed("dbo.t0", states.get("dbo.t0"));
+        run
+    };
+    let mut run = start(&BTreeMap::new());
+    run.wait_until(|run| run.rows.len() > 1000);
+    run.host.kill();
+    let half = run.states.clone();
+    assert!(half["dbo.t0"].get("snapshot").is_some(), "{half:?}");
+    // The same one goes on: nobody was there in between.
+    let mut run = start(&half);
+    run.wait_until(|run| run.rows.len() > 100);
+    assert_eq!(run.rows[0]["metadata"]["op"], "read");
+    assert_ne!(run.rows[0]["data"]["id"], 1);
+    run.host.kill();
+    // Another one.
+    let mut run = start(&BTreeMap::new());
+    run.wait_until(|run| run.rows.len() > 30_000);
+    assert_eq!(run.rows[0]["metadata"]["op"], "truncate");
+    assert_eq!(run.rows[1]["data"]["id"], 1);
+    source.wait_for_offset();
+    run.host.kill();
+    // And with what the first one's host knew, which is of no use any more.
+    let mut run = start(&half);
+    run.wait_until(|run| {
+        !run.schemas.is_empty() || !run.rows.is_empty() || !run.progress.is_empty()
+    });
     assert!(run.rows.iter().all(|row| row["metadata"]["op"] == "insert"), "{:?}", run.rows);
     run.host.kill();
 }
