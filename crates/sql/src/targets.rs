@@ -9,7 +9,7 @@ use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
 use crate::sessions::Sessions;
 use crate::target::{Ensured, Target, ensure};
-use crate::{Column, Database, Table, TableName};
+use crate::{Column, Database, Dialect, Table, TableName};
 
 /// The column that holds a row which is no object.
 pub(crate) const WHOLE_ROW: &str = "data";
@@ -86,7 +86,7 @@ impl<T> Targets<T> {
         envelope: &Envelope<'_>,
     ) -> Result<usize> {
         let name = settings.table_of(stream, db.dialect())?;
-        self.check_alone(settings, stream, &name)?;
+        self.check_alone(settings, db.dialect(), stream, &name)?;
         let schema = self.schemas.get(stream);
         let key = key(settings, stream, schema)?;
         let table = match schema {
@@ -108,11 +108,18 @@ impl<T> Targets<T> {
 
     /// Where a database takes `Orders` and `orders` for one table, rows of two streams would mix
     /// that nobody has put together.
-    fn check_alone(&self, settings: &TableSettings, stream: &str, name: &TableName) -> Result<()> {
+    fn check_alone(
+        &self,
+        settings: &TableSettings,
+        dialect: &impl Dialect,
+        stream: &str,
+        name: &TableName,
+    ) -> Result<()> {
+        let name = dialect.folded(name.clone());
         let same = |(other, at): &(&String, &usize)| {
             other.as_str() != stream
                 && other.to_lowercase() == stream.to_lowercase()
-                && self.list[**at].table.name == *name
+                && dialect.folded(self.list[**at].table.name.clone()) == name
         };
         match self.by_stream.iter().find(same) {
             Some((other, _)) if settings.fixed_table().is_none() => {
