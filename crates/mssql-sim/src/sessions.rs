@@ -16,7 +16,7 @@ pub(crate) struct Seen {
     pub login: String,
     pub host: String,
     pub program: String,
-    now: Mutex<Now>,
+    pub now: Mutex<Now>,
     /// The transaction that it waits in, or has open.
     pub transaction: AtomicU64,
     /// Something runs.

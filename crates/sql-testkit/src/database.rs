@@ -153,6 +153,11 @@ pub trait TestServer: TestDatabase {
     /// Ends the program's connections.
     fn disconnect(&self);
 
+    /// The settings of somebody whom the server does not know.
+    fn stranger(&self) -> Value {
+        json!({"user": "nobody"})
+    }
+
     /// How the bookkeeping's schema is made, in `plan`.
     fn make_books(&self) -> String;
 

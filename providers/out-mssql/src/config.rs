@@ -11,7 +11,7 @@ pub(crate) struct Settings {
     #[serde(flatten)]
     pub(crate) connection: Connection,
     /// The schema of tables whose name does not say one. Made where it is not there.
-    #[serde(default = "schema")]
+    #[serde(default = "default_schema")]
     pub(crate) schema: String,
     /// The schema of the tables that keep the checkpoints. Made where it is not there.
     #[serde(default = "bookkeeping_schema")]
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) takeover_timeout: TimeSpan,
 }
 
-fn schema() -> String {
+fn default_schema() -> String {
     "dbo".into()
 }
 

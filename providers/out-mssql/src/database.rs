@@ -110,7 +110,7 @@ impl Database for Mssql {
     }
 
     async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
-        let counted = format!("{sql}; SELECT ROWCOUNT_BIG()");
+        let counted = format!("{sql}; SELECT @@ROWCOUNT");
         let rows = self.query(&counted, params).await?;
         Ok(rows.concat().into_iter().flatten().next().and_then(|n| n.parse().ok()).unwrap_or(0))
     }

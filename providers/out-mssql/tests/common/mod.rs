@@ -206,6 +206,10 @@ impl TestServer for Db {
         ("é".repeat(129), "has 129 characters")
     }
 
+    fn stranger(&self) -> Value {
+        json!({"user": "nobody", "password": "wrong"})
+    }
+
     fn disconnect(&self) {
         self.0.disconnect();
     }
