@@ -85,6 +85,13 @@ impl Dialect for Tsql {
         Some(BINARY)
     }
 
+    /// A column of a key is not altered while the key is there.
+    fn collate(&self, table: &str, column: &str, kind: &str, collation: &str) -> String {
+        format!(
+            "drop the key, ALTER TABLE {table} ALTER COLUMN {column} {kind} COLLATE {collation} NOT NULL, and make the key again"
+        )
+    }
+
     fn native(&self, _: &Column, source: &str) -> Option<String> {
         types::native(source)
     }
