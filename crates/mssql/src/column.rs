@@ -145,8 +145,9 @@ impl Column {
         let read = match self {
             Self::Text => return Ok(ColumnData::String(Some(text))),
             Self::Bit => number::integer(&text, 0, 1).map(|n| ColumnData::Bit(Some(n == 1))),
-            Self::TinyInt => number::integer(&text, 0, u8::MAX.into())
-                .map(|n| ColumnData::U8(Some(n as u8))),
+            Self::TinyInt => {
+                number::integer(&text, 0, u8::MAX.into()).map(|n| ColumnData::U8(Some(n as u8)))
+            }
             Self::SmallInt => number::integer(&text, i16::MIN.into(), i16::MAX.into())
                 .map(|n| ColumnData::I16(Some(n as i16))),
             Self::Int => number::integer(&text, i32::MIN.into(), i32::MAX.into())
@@ -168,9 +169,7 @@ impl Column {
                 moment::offset(&text).map(|at| ColumnData::DateTimeOffset(Some(at)))
             }
             Self::Guid => Uuid::parse_str(&text).ok().map(|id| ColumnData::Guid(Some(id))),
-            Self::Bytes => {
-                STANDARD.decode(&*text).ok().map(|b| ColumnData::Binary(Some(b.into())))
-            }
+            Self::Bytes => STANDARD.decode(&*text).ok().map(|b| ColumnData::Binary(Some(b.into()))),
         };
         read.ok_or_else(|| self.wrong(&text))
     }

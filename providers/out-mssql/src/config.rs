@@ -41,7 +41,8 @@ fn takeover_timeout() -> TimeSpan {
 impl Settings {
     /// What can be seen to be wrong before anything is opened.
     pub(crate) fn check(&self) -> Result<()> {
-        for (path, name) in [("schema", &self.schema), ("bookkeeping_schema", &self.bookkeeping_schema)]
+        for (path, name) in
+            [("schema", &self.schema), ("bookkeeping_schema", &self.bookkeeping_schema)]
         {
             if name.is_empty() {
                 let message = format!("`{path}` is empty: leave it out to use the default");

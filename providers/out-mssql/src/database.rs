@@ -167,9 +167,9 @@ impl Mssql {
         }
         // A conversion or a trigger may have ended the transaction, and the rows before are gone.
         match self.query("SELECT @@TRANCOUNT", &[]).await {
-            Ok(depth) if depth.concat() == [Some("0".to_owned())] => {
-                Failure::Run(error.context("the server has given up the whole transaction because of a row"))
-            }
+            Ok(depth) if depth.concat() == [Some("0".to_owned())] => Failure::Run(
+                error.context("the server has given up the whole transaction because of a row"),
+            ),
             Ok(_) => Failure::Row(error),
             Err(lost) => Failure::Run(lost),
         }

@@ -46,7 +46,9 @@ impl Staging {
             let in_key = table.key.contains(&one.name) && column == Column::Text;
             let key = length.filter(|_| in_key).map(|length| (length, one.native.is_none()));
             let sql = match (key, &found.collation) {
-                (Some((length, _)), Some(collation)) => format!("nvarchar({length}) COLLATE {collation}"),
+                (Some((length, _)), Some(collation)) => {
+                    format!("nvarchar({length}) COLLATE {collation}")
+                }
                 _ => column.sql().into_owned(),
             };
             let json = matches!(one.kind, Some(FieldType::Json | FieldType::Array));
@@ -60,9 +62,14 @@ impl Staging {
 
     /// `CREATE TABLE`: `c0` and so on for the columns, `k0` and so on for the key.
     pub(crate) fn create(&self) -> String {
-        let columns = self.columns.iter().enumerate().map(|(at, one)| format!("c{at} {} NULL", one.sql));
+        let columns =
+            self.columns.iter().enumerate().map(|(at, one)| format!("c{at} {} NULL", one.sql));
         let key = self.key.iter().map(|at| format!("k{at} {} NULL", self.columns[*at].sql));
-        format!("CREATE TABLE {} ({})", self.name, columns.chain(key).collect::<Vec<_>>().join(", "))
+        format!(
+            "CREATE TABLE {} ({})",
+            self.name,
+            columns.chain(key).collect::<Vec<_>>().join(", ")
+        )
     }
 
     /// Whether the server counts this column up.
@@ -94,7 +101,9 @@ impl Staging {
 fn check_key(text: &str, length: usize, pads: bool) -> Result<()> {
     let shown: String = text.chars().take(60).collect();
     if pads && text.ends_with(' ') {
-        let message = format!("`{shown}` ends with a blank, which SQL Server does not tell from none in a key");
+        let message = format!(
+            "`{shown}` ends with a blank, which SQL Server does not tell from none in a key"
+        );
         return Err(Error::permanent(message));
     }
     let has = text.encode_utf16().count();

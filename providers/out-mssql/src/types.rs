@@ -48,7 +48,9 @@ pub(crate) fn native(source: &str) -> Option<String> {
             Some([]),
         ) => Some(name),
         ("float", Some([1..=53])) => Some(source.to_owned()),
-        ("decimal" | "numeric", Some([p @ 1..=38, s])) if s <= p => Some(format!("{name}({p},{s})")),
+        ("decimal" | "numeric", Some([p @ 1..=38, s])) if s <= p => {
+            Some(format!("{name}({p},{s})"))
+        }
         ("time" | "datetime2" | "datetimeoffset", Some([0..=7])) => Some(source.to_owned()),
         ("nchar" | "nvarchar", Some([1..=4000])) => Some(source.to_owned()),
         ("binary" | "varbinary", Some([1..=8000])) => Some(source.to_owned()),

@@ -33,7 +33,12 @@ impl Writing<'_> {
         self.run(&self.insert(&all, "")).await
     }
 
-    async fn stage_rows(&mut self, batch: &Batch<'_>, columns: &[usize], rows: &[usize]) -> DbResult<()> {
+    async fn stage_rows(
+        &mut self,
+        batch: &Batch<'_>,
+        columns: &[usize],
+        rows: &[usize],
+    ) -> DbResult<()> {
         let rows = rows.iter().map(|row| self.cells(batch, columns, *row));
         let rows = rows.collect::<DbResult<Vec<_>>>()?;
         self.stage(names('c', columns), rows).await
@@ -65,10 +70,19 @@ impl Writing<'_> {
             let mut values = Vec::new();
             for value in row {
                 // A null without a type of its own is one of any type.
-                values.push(if is_null(&value) { "NULL".into() } else { params.push(value); format!("@P{}", params.len()) });
+                values.push(if is_null(&value) {
+                    "NULL".into()
+                } else {
+                    params.push(value);
+                    format!("@P{}", params.len())
+                });
             }
             debug_assert!(params.len() < MOST_PARAMS, "a table has 1024 columns at most");
-            let sql = format!("INSERT INTO {staging} ({}) VALUES ({})", columns.join(", "), values.join(", "));
+            let sql = format!(
+                "INSERT INTO {staging} ({}) VALUES ({})",
+                columns.join(", "),
+                values.join(", ")
+            );
             let asked = self.db.session().await.ask(&sql, params).await;
             self.checked(asked.map(drop)).await?;
         }
@@ -100,7 +114,9 @@ impl Writing<'_> {
             own.join(", ")
         );
         match columns.iter().any(|at| self.target.own.is_identity(*at)) {
-            true => format!("SET IDENTITY_INSERT {table} ON; {insert}; SET IDENTITY_INSERT {table} OFF"),
+            true => {
+                format!("SET IDENTITY_INSERT {table} ON; {insert}; SET IDENTITY_INSERT {table} OFF")
+            }
             false => insert,
         }
     }
@@ -114,10 +130,14 @@ impl Writing<'_> {
     /// Rows that are there get these columns of those that are staged; `None`: there are none.
     fn update(&self, columns: &[usize], letter: char) -> Option<String> {
         let written = columns.iter().filter(|at| !self.target.own.is_identity(**at));
-        let set: Vec<_> = written.map(|at| format!("{} = s.c{at}", name(self.target.name(*at)))).collect();
+        let set: Vec<_> =
+            written.map(|at| format!("{} = s.c{at}", name(self.target.name(*at)))).collect();
         let (table, from, same) = (&self.table, &self.target.own.name, self.same(letter));
         (!set.is_empty()).then(|| {
-            format!("UPDATE t SET {} FROM {table} AS t {HOLD} JOIN {from} AS s ON {same}", set.join(", "))
+            format!(
+                "UPDATE t SET {} FROM {table} AS t {HOLD} JOIN {from} AS s ON {same}",
+                set.join(", ")
+            )
         })
     }
 
@@ -159,7 +179,9 @@ impl Sets for Writing<'_> {
         self.stage(names('c', &[column]), vec![vec![time]]).await?;
         let (table, own, from) =
             (&self.table, name(self.target.name(column)), &self.target.own.name);
-        let sql = format!("UPDATE {table} SET {own} = (SELECT c{column} FROM {from}) WHERE {own} IS NULL");
+        let sql = format!(
+            "UPDATE {table} SET {own} = (SELECT c{column} FROM {from}) WHERE {own} IS NULL"
+        );
         self.run(&sql).await
     }
 

@@ -56,7 +56,9 @@ fn keys_that_the_server_would_not_tell_apart_are_refused() {
 #[test]
 fn a_row_that_another_unique_index_refuses_changes_nobody_elses_row() {
     let db = Db::new();
-    db.sql("CREATE TABLE s (id int PRIMARY KEY, mail varchar(20) CONSTRAINT one_mail UNIQUE, n int)");
+    db.sql(
+        "CREATE TABLE s (id int PRIMARY KEY, mail varchar(20) CONSTRAINT one_mail UNIQUE, n int)",
+    );
     let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
     for id in 1..=20 {
         row(&mut host, "insert", &json!({"id": id, "mail": format!("m{id}"), "n": 0}), &json!({}));
@@ -86,7 +88,12 @@ fn values_and_rows_of_every_size_come_through() {
     let sizes = [0, 1, 4000, 4001, 32_767, 32_768, 40_000, 300_000];
     for (id, size) in sizes.iter().enumerate() {
         let bytes = format!("{}AA==", "AAAA".repeat(size / 3));
-        row(&mut host, "insert", &json!({"id": id, "t": "é".repeat(*size), "b": bytes}), &json!({}));
+        row(
+            &mut host,
+            "insert",
+            &json!({"id": id, "t": "é".repeat(*size), "b": bytes}),
+            &json!({}),
+        );
     }
     let wide: serde_json::Map<String, Value> =
         (0..400).map(|at| (format!("c{at}"), json!("short"))).collect();
@@ -144,7 +151,9 @@ fn a_deadlock_is_transient_on_the_simulator() {
 #[test]
 fn a_row_that_ends_the_transaction_ends_the_run_on_the_simulator() {
     let db = Db::new();
-    let Some(sim) = db.0.simulator("a conversion that ends the transaction at will") else { return };
+    let Some(sim) = db.0.simulator("a conversion that ends the transaction at will") else {
+        return;
+    };
     db.sql("CREATE TABLE s (id int)");
     let (mut host, _) = db.start(&json!({}));
     sim.fail(241, "insert into [dbo].[s]", 1);

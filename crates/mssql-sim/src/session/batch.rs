@@ -221,7 +221,10 @@ impl Session {
         }
         match u64::try_from(number).is_ok_and(|number| self.core.server.sessions.kill(number)) {
             true => Ok(()),
-            false => Err(SqlError::new(6106, format!("Process ID {number} is not an active process ID."))),
+            false => Err(SqlError::new(
+                6106,
+                format!("Process ID {number} is not an active process ID."),
+            )),
         }
     }
 

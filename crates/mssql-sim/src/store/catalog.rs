@@ -69,7 +69,12 @@ pub(crate) enum RuleKind {
     Check(Expr),
     /// These columns are, or one of them is NULL, those of a row of that table; no columns of it:
     /// its primary key.
-    References { columns: Vec<String>, schema: String, table: String, keys: Vec<String> },
+    References {
+        columns: Vec<String>,
+        schema: String,
+        table: String,
+        keys: Vec<String>,
+    },
 }
 
 /// A table. The primary key is its order; without one it is a heap in the order of insertion.

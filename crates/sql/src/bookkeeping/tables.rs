@@ -63,8 +63,7 @@ const REJECTED: &str =
   n {number} NOT NULL, rejected {text} NOT NULL, created_at {time} NOT NULL DEFAULT {now},
   {key} (task_id, output, epoch, checkpoint, n)";
 
-const TABLES: &str =
-    "name {name} NOT NULL {key}, task_id {id} NOT NULL, output {id} NOT NULL,
+const TABLES: &str = "name {name} NOT NULL {key}, task_id {id} NOT NULL, output {id} NOT NULL,
   created_at {time} NOT NULL DEFAULT {now}";
 
 impl Bookkeeping {

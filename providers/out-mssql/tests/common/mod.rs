@@ -193,14 +193,17 @@ impl TestDatabase for Db {
             (json!({"schema": ""}), "schema", "leave it out"),
             (json!({"bookkeeping_schema": ""}), "bookkeeping_schema", "leave it out"),
             (json!({"database": "nowhere"}), "database", "nowhere"),
-            (json!({"db_connection_string": "nonsense://"}), "db_connection_string", "jdbc:sqlserver"),
+            (
+                json!({"db_connection_string": "nonsense://"}),
+                "db_connection_string",
+                "jdbc:sqlserver",
+            ),
         ]
     }
 }
 
 impl TestServer for Db {
-    const OPEN_TRANSACTION: &'static str =
-        "SELECT count(*) FROM sys.dm_exec_sessions WHERE database_id = DB_ID() AND open_transaction_count > 0";
+    const OPEN_TRANSACTION: &'static str = "SELECT count(*) FROM sys.dm_exec_sessions WHERE database_id = DB_ID() AND open_transaction_count > 0";
 
     fn too_long() -> (String, &'static str) {
         ("é".repeat(129), "has 129 characters")

@@ -9,11 +9,7 @@ use crate::store::{ColumnDef, IndexDef, RuleDef, RuleKind, TableData, TableDef};
 use crate::value::{Encoded, SqlType as T, key_of};
 
 impl Session {
-    pub(super) fn create_table(
-        &mut self,
-        name: &Name,
-        body: &TableBody,
-    ) -> Result<()> {
+    pub(super) fn create_table(&mut self, name: &Name, body: &TableBody) -> Result<()> {
         let ctx = self.context()?;
         let (database, schema, table) = ctx.place(name);
         if ctx.find_table(name)?.is_some() {

@@ -100,7 +100,12 @@ fn broken(
     Ok(lost.then_some(parent))
 }
 
-fn conflict(ctx: &Context, rule: &RuleDef, (verb, kind): (&str, &str), table: &TableDef) -> SqlError {
+fn conflict(
+    ctx: &Context,
+    rule: &RuleDef,
+    (verb, kind): (&str, &str),
+    table: &TableDef,
+) -> SqlError {
     let database = ctx.core.database.borrow();
     SqlError::new(
         547,

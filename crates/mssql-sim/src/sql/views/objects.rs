@@ -356,7 +356,8 @@ pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
 
 /// The column's own, or the database's.
 fn collation(column: &ColumnDef) -> Value {
-    let own = column.collation.as_deref().filter(|one| !one.eq_ignore_ascii_case("database_default"));
+    let own =
+        column.collation.as_deref().filter(|one| !one.eq_ignore_ascii_case("database_default"));
     column.ty.is_text().then(|| own.unwrap_or("SQL_Latin1_General_CP1_CI_AS")).into()
 }
 

@@ -68,8 +68,7 @@ pub(super) fn requests(ctx: &Context) -> View {
 }
 
 pub(super) fn connections(ctx: &Context) -> View {
-    let columns =
-        [("session_id", T::Int), ("net_transport", NAME), ("encrypt_option", NAME)];
+    let columns = [("session_id", T::Int), ("net_transport", NAME), ("encrypt_option", NAME)];
     let row = vec![(ctx.core.spid as i64).into(), "TCP".into(), "TRUE".into()];
     view(&columns, vec![row])
 }
