@@ -11,7 +11,7 @@ ROUNDS ?= 200
 CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 
-.PHONY: help deps build demo kill demo-cdc demo-mssql chaos-mssql test test-long lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -46,6 +46,9 @@ test: ## Run every test; those of databases install and start servers of their o
 	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace --no-fail-fast
+
+test-mssql: ## The tests of the SQL Server providers, on the server that DSTREAM_TEST_MSSQL_URL names (else a simulated one)
+	cargo test --no-fail-fast -p dstream-in-mssql -p dstream-out-mssql -- --test-threads 4
 
 test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes
 	@.ci/deps test

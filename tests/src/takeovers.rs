@@ -147,8 +147,8 @@ impl Takeovers {
     /// Where something does not start again.
     pub fn play(mut self, rounds: usize, seed: u64, tell: &mut dyn FnMut(&str)) -> Report {
         let mut rng = Rng::with_seed(seed);
+        let load = Load::default();
         let transactions = std::thread::scope(|scope| {
-            let load = Load::default();
             let writing = scope.spawn(|| load.write(&self.sim, seed));
             // The load ends also where this fails.
             let over = load.over_when_dropped();
@@ -173,8 +173,8 @@ impl Takeovers {
     /// # Panics
     /// Where something does not happen.
     pub fn tell_the_story(mut self, tell: &mut dyn FnMut(&str)) -> Report {
+        let load = Load::default();
         let transactions = std::thread::scope(|scope| {
-            let load = Load::default();
             let writing = scope.spawn(|| load.write(&self.sim, 1));
             let over = load.over_when_dropped();
             let shares = || history::shares(&self.target);
@@ -273,12 +273,16 @@ impl Instance {
     fn pids(&self, victim: Victim) -> Vec<u32> {
         let host = self.host.pid();
         let children = processes::children(host);
-        let of = |prefix: &str| children.iter().filter(|(_, n)| n.starts_with(prefix));
+        let of = |prefix| {
+            let named =
+                children.iter().filter(move |(_, name): &&(u32, String)| name.starts_with(prefix));
+            named.map(|(pid, _)| *pid)
+        };
         match victim {
             Victim::Host => vec![host],
-            Victim::Input => of("dstream-in-").map(|(pid, _)| *pid).collect(),
-            Victim::Output => of("dstream-out-").map(|(pid, _)| *pid).collect(),
-            Victim::All => std::iter::once(host).chain(of("dstream-").map(|(p, _)| *p)).collect(),
+            Victim::Input => of("dstream-in-").collect(),
+            Victim::Output => of("dstream-out-").collect(),
+            Victim::All => std::iter::once(host).chain(of("dstream-")).collect(),
         }
     }
 

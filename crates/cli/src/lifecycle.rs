@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dstream_engine::state::StateStore as _;
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
 use dstream_engine::mask::Mask;
+use dstream_engine::state::StateStore as _;
 use dstream_engine::{Failure, Protocol};
 use dstream_protocol::{Capability, LifecycleReport, Operation, Role, StreamSchema};
 use dstream_task::Task;

@@ -22,6 +22,7 @@ mod error;
 mod options;
 mod server;
 mod session;
+mod sessions;
 mod sim;
 mod sql;
 mod store;

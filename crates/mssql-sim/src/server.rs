@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::control::{Clock, Counters, Faults};
 use crate::error::{Result, SqlError};
 use crate::options::Options;
+use crate::sessions::Sessions;
 use crate::store::{Database, Locks};
 use crate::tds::{self, Certificate};
 
@@ -22,6 +23,7 @@ pub(crate) struct Server {
     pub clock: Clock,
     pub faults: Faults,
     pub counters: Counters,
+    pub sessions: Sessions,
     connections: Mutex<HashMap<u64, tokio::task::AbortHandle>>,
     next: AtomicU64,
 }
@@ -102,6 +104,7 @@ impl Server {
             clock,
             faults: Faults::default(),
             counters: Counters::default(),
+            sessions: Sessions::default(),
             connections: Mutex::default(),
             next: AtomicU64::new(51),
         }))

@@ -14,12 +14,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
 
 pub(crate) use context::{Context, Found};
 pub(crate) use requests::Halt;
 
 use crate::error::{Result, SqlError};
 use crate::server::Server;
+use crate::sessions::{Now, Seen};
 use crate::sql::syntax::Name;
 use crate::store::{Isolation, Transaction};
 use crate::tds::Tokens;
@@ -44,6 +48,8 @@ pub(crate) struct Core {
     pub lock_timeout: Cell<i64>,
     pub xact_abort: Cell<bool>,
     pub statement_time: Cell<Option<Clock7>>,
+    /// What others see of it.
+    pub seen: RefCell<Arc<Seen>>,
 }
 
 impl Core {
@@ -105,6 +111,28 @@ impl Session {
             first_error: None,
             tries: 0,
         }
+    }
+
+    /// From here on others see it.
+    pub(crate) fn appear(&self, kill: Arc<Notify>, cancel: Arc<AtomicBool>) {
+        let (login, host) = (self.core.login.clone(), self.core.host.clone());
+        let program = self.core.application.clone();
+        let seen = Arc::new(Seen { login, host, program, kill, cancel, ..Seen::default() });
+        self.core.seen.replace(seen.clone());
+        self.rests();
+        self.server().sessions.add(self.core.spid, seen);
+    }
+
+    /// A request is over.
+    fn rests(&self) {
+        let open = self.transaction.as_ref().filter(|t| t.explicit);
+        let seen = self.core.seen.borrow();
+        seen.transaction.store(open.map_or(0, |t| t.id), Ordering::Relaxed);
+        seen.rests(Now {
+            database: self.core.database.borrow().clone(),
+            ended: self.server().clock.now(),
+            open_transactions: open.map_or(0, |t| t.depth),
+        });
     }
 
     /// Has the server ended the connection?
@@ -172,6 +200,7 @@ impl Core {
             lock_timeout: Cell::new(-1),
             xact_abort: Cell::new(false),
             statement_time: Cell::new(None),
+            seen: RefCell::default(),
         }
     }
 }
@@ -180,5 +209,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.abandon();
         self.drop_temporary();
+        self.server().sessions.remove(self.core.spid);
     }
 }

@@ -10,7 +10,7 @@ mod lsn;
 mod rows;
 mod transaction;
 
-pub(crate) use catalog::{Catalog, ColumnDef, Grant, IndexDef, TableDef};
+pub(crate) use catalog::{Catalog, ColumnDef, Grant, IndexDef, RuleDef, RuleKind, TableDef};
 pub(crate) use changes::ChangeTable;
 pub(crate) use database::{Database, State};
 pub(crate) use locks::{Locks, Wait, deadlock};

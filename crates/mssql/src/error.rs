@@ -30,11 +30,32 @@ pub fn error(error: Driver) -> Error {
 /// An error that the server sent.
 pub fn server_error(error: &TokenError) -> Error {
     let (code, class) = (error.code(), error.class());
-    let message = format!("{} (error {code}, level {class})", error.message().trim_end());
+    let words = error.message().trim_end();
+    let grant = grant(code, words).map(|sql| format!(": {sql}")).unwrap_or_default();
+    let message = format!("{words} (error {code}, level {class}){grant}");
     if code == 4060 || code == 911 {
         return Error::config("database", message);
     }
     Error::new(kind(code, class), message)
+}
+
+/// The statement that gives what is missing, out of the server's words: `The INSERT permission was
+/// denied on the object 'orders', database 'shop', schema 'dbo'.`, `CREATE TABLE permission denied in
+/// database 'shop'.`
+fn grant(code: u32, words: &str) -> Option<String> {
+    let mut quoted = words.split('\'').skip(1).step_by(2);
+    match code {
+        229 => {
+            let permission = words.strip_prefix("The ")?.split_once(" permission")?.0;
+            let (object, _, schema) = (quoted.next()?, quoted.next()?, quoted.next()?);
+            Some(format!("GRANT {permission} ON {} TO the user", crate::table(schema, object)))
+        }
+        262 => {
+            let permission = words.split_once(" permission denied")?.0;
+            Some(format!("GRANT {permission} TO the user, in the database `{}`", quoted.next()?))
+        }
+        _ => None,
+    }
 }
 
 /// By number: <https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors>.
@@ -122,6 +143,18 @@ mod tests {
         ] {
             assert_eq!(kind(code, class), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn a_missing_permission_comes_with_its_grant() {
+        let denied = "The INSERT permission was denied on the object 'orders', database 'shop', schema 'dbo'.";
+        assert_eq!(grant(229, denied).unwrap(), "GRANT INSERT ON [dbo].[orders] TO the user");
+        let denied = "CREATE TABLE permission denied in database 'shop'.";
+        assert_eq!(
+            grant(262, denied).unwrap(),
+            "GRANT CREATE TABLE TO the user, in the database `shop`"
+        );
+        assert_eq!(grant(229, "in another language"), None);
     }
 
     #[test]

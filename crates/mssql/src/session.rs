@@ -7,11 +7,11 @@ use std::time::Duration;
 use dstream_sdk::{Error, Result};
 use futures_util::TryStreamExt as _;
 use tiberius::error::Error as Driver;
-use tiberius::{Client, ColumnData, QueryItem, Row};
+use tiberius::{Client, ColumnData, IntoSql, Query, QueryItem, QueryStream, Row, TokenRow};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
-use crate::{Connection, error};
+use crate::{Connection, Fault, error};
 
 /// How often a server may send a connection on: a gateway, a replica, and one to spare.
 const REDIRECTS: usize = 3;
@@ -93,48 +93,103 @@ impl Session {
     pub async fn each(
         &mut self,
         sql: &str,
-        mut take: impl FnMut(QueryItem) -> Result<()>,
+        take: impl FnMut(QueryItem) -> Result<()>,
     ) -> Result<()> {
-        let lost = || Error::transient("the connection to SQL Server is not usable any more");
-        let mut client = self.client.take().ok_or_else(lost)?;
-        match self.ask(&mut client, sql, &mut take).await {
-            Ok(()) => {
-                self.client = Some(client);
-                Ok(())
-            }
-            Err(Broken::Taker(error)) => Err(error),
-            Err(Broken::Late) => {
-                let seconds = self.patience.as_secs_f32();
-                Err(Error::transient(format!(
-                    "the server said nothing for {seconds} s (command_timeout)"
-                )))
-            }
-            Err(Broken::Driver(failure)) => {
-                // The server's own error leaves the connection in step: the driver reads the rest of
-                // the answer away before the next question.
-                if matches!(&failure, Driver::Server(token) if token.class() < 20) {
-                    self.client = Some(client);
-                }
-                Err(error(failure))
-            }
-        }
+        self.batch(sql, take).await.map_err(Error::from)
     }
 
-    async fn ask(
-        &self,
-        client: &mut Sql,
+    /// Runs statements whose answer nobody needs.
+    ///
+    /// # Errors
+    /// Of the server, in its own words and number.
+    pub async fn attempt(&mut self, sql: &str) -> std::result::Result<(), Fault> {
+        self.batch(sql, |_| Ok(())).await
+    }
+
+    async fn batch(
+        &mut self,
         sql: &str,
-        take: &mut impl FnMut(QueryItem) -> Result<()>,
-    ) -> Result<(), Broken> {
-        let asked = tokio::time::timeout(self.patience, client.simple_query(sql));
-        let mut stream = asked.await.map_err(|_| Broken::Late)?.map_err(Broken::Driver)?;
-        loop {
-            let item = tokio::time::timeout(self.patience, stream.try_next());
-            match item.await.map_err(|_| Broken::Late)?.map_err(Broken::Driver)? {
-                Some(item) => take(item).map_err(Broken::Taker)?,
-                None => return Ok(()),
+        take: impl FnMut(QueryItem) -> Result<()>,
+    ) -> std::result::Result<(), Fault> {
+        let mut client = self.take()?;
+        let asked = async {
+            let stream = within(self.patience, client.simple_query(sql)).await?;
+            drain(self.patience, stream, take).await
+        };
+        let done = asked.await;
+        self.put_back(client, done)
+    }
+
+    /// Runs one statement with parameters, `@P1` and so on; the rows of its answer.
+    ///
+    /// # Errors
+    /// Of the server, in its own words and number.
+    pub async fn ask(
+        &mut self,
+        sql: &str,
+        params: Vec<ColumnData<'_>>,
+    ) -> std::result::Result<Rows, Fault> {
+        let mut client = self.take()?;
+        let mut rows = Vec::new();
+        let asked = async {
+            let mut query = Query::new(sql);
+            params.into_iter().for_each(|value| query.bind(Value(value)));
+            let stream = within(self.patience, query.query(&mut client)).await?;
+            let keep = |item| {
+                if let QueryItem::Row(row) = item {
+                    rows.push(row);
+                }
+                Ok(())
+            };
+            drain(self.patience, stream, keep).await
+        };
+        let done = asked.await;
+        self.put_back(client, done)?;
+        Ok(rows)
+    }
+
+    /// Loads rows into columns of a table with `INSERT BULK`. The names go into statements as they
+    /// are.
+    ///
+    /// # Errors
+    /// Of the server, in its own words and number.
+    pub async fn bulk(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<ColumnData<'_>>>,
+    ) -> std::result::Result<(), Fault> {
+        let mut client = self.take()?;
+        let loaded = async {
+            let announced = client.bulk_insert_columns(table, columns);
+            let mut load = within(self.patience, announced).await?;
+            for values in rows {
+                let mut row = TokenRow::with_capacity(values.len());
+                values.into_iter().for_each(|value| row.push(value));
+                within(self.patience, load.send(row)).await?;
             }
+            within(self.patience, load.finalize()).await.map(drop)
+        };
+        let done = loaded.await;
+        self.put_back(client, done)
+    }
+
+    fn take(&mut self) -> Result<Sql> {
+        let lost = || Error::transient("the connection to SQL Server is not usable any more");
+        self.client.take().ok_or_else(lost)
+    }
+
+    /// Keeps the connection where it is in step: what the server itself refuses the driver reads to
+    /// its end before the next question.
+    fn put_back(
+        &mut self,
+        client: Sql,
+        done: std::result::Result<(), Fault>,
+    ) -> std::result::Result<(), Fault> {
+        if done.as_ref().map_or_else(Fault::is_in_step, |()| true) {
+            self.client = Some(client);
         }
+        done
     }
 
     /// Whether it can be used.
@@ -143,12 +198,32 @@ impl Session {
     }
 }
 
-/// Why an answer was not read to its end.
-enum Broken {
-    Driver(Driver),
-    /// Who takes the pieces has refused one.
-    Taker(Error),
-    Late,
+/// A value as it is.
+struct Value<'a>(ColumnData<'a>);
+
+impl<'a> IntoSql<'a> for Value<'a> {
+    fn into_sql(self) -> ColumnData<'a> {
+        self.0
+    }
+}
+
+async fn within<T>(
+    patience: Duration,
+    asked: impl Future<Output = std::result::Result<T, Driver>>,
+) -> std::result::Result<T, Fault> {
+    let answer = tokio::time::timeout(patience, asked).await;
+    answer.map_err(|_| Fault::late(patience))?.map_err(Fault::from)
+}
+
+async fn drain(
+    patience: Duration,
+    mut stream: QueryStream<'_>,
+    mut take: impl FnMut(QueryItem) -> Result<()>,
+) -> std::result::Result<(), Fault> {
+    while let Some(item) = within(patience, stream.try_next()).await? {
+        take(item)?;
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Session {

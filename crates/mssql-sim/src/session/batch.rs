@@ -202,10 +202,30 @@ impl Session {
             Kind::Set(name, value) => self.set_variable(name, value)?,
             Kind::SetOption(name, value) => self.set_option(name, value)?,
             Kind::Use(name) => self.use_database(name)?,
+            Kind::Kill(number) => self.kill(number)?,
             Kind::Nothing => {}
             _ => self.define(statement)?,
         }
         Ok(Flow::Next)
+    }
+
+    /// KILL: who may not see the server's state may not end anybody.
+    fn kill(&mut self, number: &sqlparser::ast::Expr) -> Result<()> {
+        if !self.context()?.is_sa() {
+            let text = "User does not have permission to use the KILL statement.";
+            return Err(SqlError::new(6102, text).class(14));
+        }
+        let number = self.value_as(number, T::Int)?.as_int().unwrap_or(0);
+        if number == self.core.spid as i64 {
+            return Err(SqlError::new(6104, "Cannot use KILL to kill your own process."));
+        }
+        match u64::try_from(number).is_ok_and(|number| self.core.server.sessions.kill(number)) {
+            true => Ok(()),
+            false => Err(SqlError::new(
+                6106,
+                format!("Process ID {number} is not an active process ID."),
+            )),
+        }
     }
 
     fn try_catch(&mut self, body: &[Statement], handler: &[Statement]) -> Done {

@@ -1,5 +1,7 @@
 //! Requests: a batch, a call, a transaction manager's request, the rows of a bulk load.
 
+use std::sync::atomic::Ordering;
+
 use super::Session;
 use crate::error::SqlError;
 use crate::sql::syntax::Name;
@@ -30,12 +32,15 @@ impl Session {
     /// Does what is asked for, and writes the whole response.
     pub(crate) fn serve(&mut self, request: Request) {
         self.tokens.in_procedure = false;
+        self.core.seen.borrow().busy.store(true, Ordering::Relaxed);
         let done = match request {
             Request::Batch(text) => self.run_batch(&text),
             Request::Call { name, parameters } => self.call(&name, parameters),
             Request::Transaction(what) => self.transaction_request(what),
             Request::Bulk(body) => self.bulk_rows(&body),
         };
+        // Before the client hears of it: it may ask at once.
+        self.rests();
         match done {
             Ok(()) | Err(Halt::Ended) => self.tokens.end(false),
             Err(Halt::Raised(error)) => {

@@ -1,5 +1,6 @@
 //! BEGIN, COMMIT, ROLLBACK, SAVE; locks; what a commit does to the databases and their logs.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlparser::ast::{Query, SetExpr, TableFactor, TableWithJoins};
@@ -196,6 +197,7 @@ impl Session {
             n => Some(Duration::from_millis(n as u64)),
         };
         let cancelled = || self.tokens.cancelled();
+        self.core.seen.borrow().transaction.store(transaction.id, Ordering::Relaxed);
         self.core.server.locks.take(transaction.id, object, &Wait { most, cancelled: &cancelled })
     }
 

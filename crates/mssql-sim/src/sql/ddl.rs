@@ -16,13 +16,13 @@ impl Session {
     /// All that is definition.
     pub(crate) fn define(&mut self, statement: &Statement) -> Result<()> {
         match &statement.kind {
-            Kind::CreateTable { name, columns, indexes } => self.create_table(name, columns, indexes)?,
-            Kind::DeclareTable { name, columns, indexes } => {
+            Kind::CreateTable { name, body } => self.create_table(name, body)?,
+            Kind::DeclareTable { name, body } => {
                 let name = Name { database: None, schema: None, name: name.clone() };
                 if self.context()?.find_table(&name)?.is_some() {
                     self.drop_table(&name, true)?;
                 }
-                self.create_table(&name, columns, indexes)?;
+                self.create_table(&name, body)?;
             }
             Kind::AlterTable { name, what } => {
                 self.alter_table(name, what)?;

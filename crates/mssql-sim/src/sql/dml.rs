@@ -3,6 +3,7 @@
 mod delete;
 mod insert;
 mod row;
+mod rules;
 mod update;
 
 pub(super) use row::{assign, duplicate};

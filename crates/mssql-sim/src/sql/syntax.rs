@@ -124,6 +124,8 @@ pub(crate) struct NewColumn {
     pub identity: Option<(i64, i64)>,
     pub default: Option<(Option<String>, Expr)>,
     pub computed: Option<Expr>,
+    pub collation: Option<String>,
+    pub rules: Vec<NewRule>,
     pub constraints: Vec<NewIndex>,
 }
 
@@ -136,9 +138,31 @@ pub(crate) struct NewIndex {
     pub columns: Vec<String>,
 }
 
+/// CHECK or FOREIGN KEY.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRule {
+    pub name: Option<String>,
+    pub what: NewRuleKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum NewRuleKind {
+    Check(Expr),
+    References { columns: Vec<String>, table: Name, keys: Vec<String> },
+}
+
+/// What stands between the parentheses of CREATE TABLE, or behind ADD.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableBody {
+    pub columns: Vec<NewColumn>,
+    pub indexes: Vec<NewIndex>,
+    pub rules: Vec<NewRule>,
+    pub defaults: Vec<(Option<String>, Expr, String)>,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Alter {
-    Add(Vec<NewColumn>, Vec<NewIndex>, Vec<(Option<String>, Expr, String)>),
+    Add(TableBody),
     DropColumns { if_exists: bool, names: Vec<String> },
     DropConstraint { if_exists: bool, name: String },
     Column(Box<NewColumn>),
@@ -158,7 +182,7 @@ pub(crate) enum Kind {
     Update(Box<Update>),
     Delete(Box<Delete>),
     Truncate(Name),
-    CreateTable { name: Name, columns: Vec<NewColumn>, indexes: Vec<NewIndex> },
+    CreateTable { name: Name, body: TableBody },
     AlterTable { name: Name, what: Box<Alter> },
     DropTable { names: Vec<Name>, if_exists: bool },
     CreateIndex { table: Name, index: NewIndex },
@@ -169,7 +193,7 @@ pub(crate) enum Kind {
     AlterDatabase { name: Option<String>, option: String, on: bool },
     DropDatabase { name: String, if_exists: bool },
     Declare(Vec<(String, SqlType, Option<Expr>)>),
-    DeclareTable { name: String, columns: Vec<NewColumn>, indexes: Vec<NewIndex> },
+    DeclareTable { name: String, body: TableBody },
     Set(String, Expr),
     SetOption(String, String),
     If(Expr, Box<Statement>, Option<Box<Statement>>),
@@ -189,6 +213,7 @@ pub(crate) enum Kind {
     Exec { result: Option<String>, name: Name, arguments: Vec<Argument> },
     ExecText(Expr),
     Use(String),
+    Kill(Expr),
     WaitFor(Expr),
     InsertBulk { table: Name, columns: Vec<String>, keep_identity: bool },
     Security(security::Security),

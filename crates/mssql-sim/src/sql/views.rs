@@ -4,6 +4,7 @@ mod cdc;
 mod information;
 mod objects;
 mod server;
+mod sessions;
 
 use super::bind::view_column;
 use super::syntax::Name;

@@ -17,6 +17,8 @@ pub(crate) struct ColumnDef {
     pub identity: Option<(i64, i64)>,
     pub default: Option<(String, Expr)>,
     pub computed: Option<Expr>,
+    /// As it was declared; texts are compared in the same way whatever it is.
+    pub collation: Option<String>,
     /// `column_id`: it is never given again.
     pub id: i32,
 }
@@ -30,6 +32,7 @@ impl ColumnDef {
             identity: None,
             default: None,
             computed: None,
+            collation: None,
             id: 0,
         }
     }
@@ -54,6 +57,26 @@ pub(crate) struct IndexDef {
     pub constraint: bool,
 }
 
+/// CHECK, or FOREIGN KEY.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleDef {
+    pub name: String,
+    pub what: RuleKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum RuleKind {
+    Check(Expr),
+    /// These columns are, or one of them is NULL, those of a row of that table; no columns of it:
+    /// its primary key.
+    References {
+        columns: Vec<String>,
+        schema: String,
+        table: String,
+        keys: Vec<String>,
+    },
+}
+
 /// A table. The primary key is its order; without one it is a heap in the order of insertion.
 #[derive(Debug, Clone)]
 pub(crate) struct TableDef {
@@ -63,6 +86,7 @@ pub(crate) struct TableDef {
     pub columns: Vec<ColumnDef>,
     pub encoding: Arc<[Column]>,
     pub indexes: Vec<IndexDef>,
+    pub rules: Vec<RuleDef>,
     pub created: Clock7,
     pub next_column_id: i32,
     /// A change table or another table of CDC's own.
@@ -88,6 +112,7 @@ impl TableDef {
             columns,
             encoding: Arc::default(),
             indexes: Vec::new(),
+            rules: Vec::new(),
             created,
             shipped: false,
         };

@@ -20,6 +20,8 @@ pub(crate) struct Database {
     pub id: i32,
     pub name: String,
     pub created: Clock7,
+    /// `service_broker_guid`: a copy of the database has it, too.
+    pub guid: [u8; 16],
     pub state: Arc<State>,
     pub log: Log,
     pub lsns: Arc<LsnSource>,
@@ -36,6 +38,7 @@ impl Database {
             id,
             name: name.into(),
             created,
+            guid: uuid::Uuid::new_v4().into_bytes(),
             state: Arc::new(state),
             log: Log::default(),
             lsns: Arc::default(),

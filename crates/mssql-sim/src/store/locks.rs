@@ -78,6 +78,12 @@ impl Locks {
         Ok(())
     }
 
+    /// Whose lock this transaction waits for.
+    pub(crate) fn blocker(&self, transaction: u64) -> Option<u64> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.owners.get(held.waiting.get(&transaction)?).copied()
+    }
+
     pub(crate) fn release(&self, transaction: u64) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.owners.retain(|_, owner| *owner != transaction);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::login::Login;
 use super::packet::{Message, Packer, kind, read_message, single};
@@ -108,10 +108,12 @@ async fn session(
         (size, Packer::new(4096))
     };
     let tokens = Tokens::new(out, cancel.clone());
+    let kill = Arc::new(Notify::new());
+    let seen = (kill.clone(), cancel.clone());
     let thread_server = server.clone();
     std::thread::Builder::new()
         .name("session".into())
-        .spawn(move || run(thread_server, login, fed_auth, packet_size, tokens, &work))?;
+        .spawn(move || run(thread_server, login, fed_auth, packet_size, tokens, seen, &work))?;
     // The answer to the login.
     if !respond(&mut writer, &mut from_session, &mut packer).await?.0 {
         return Ok(());
@@ -120,7 +122,13 @@ async fn session(
     let (messages_in, mut messages) = mpsc::channel(4);
     let listening = tokio::spawn(listen(reader, messages_in, cancel.clone()));
     let _guard = AbortOnDrop(listening);
-    while let Some(message) = messages.recv().await {
+    loop {
+        let message = tokio::select! {
+            message = messages.recv() => message,
+            // KILL: the client finds its connection gone.
+            () = kill.notified() => None,
+        };
+        let Some(message) = message else { break };
         if message.kind == kind::ATTENTION {
             // The answer was complete before the attention came.
             cancel.store(false, Ordering::Relaxed);
@@ -138,7 +146,10 @@ async fn session(
         }
         if cancelled {
             // Its attention was acknowledged with the answer.
-            let attention = messages.recv().await;
+            let attention = tokio::select! {
+                message = messages.recv() => message,
+                () = kill.notified() => break,
+            };
             debug_assert!(attention.is_none_or(|m| m.kind == kind::ATTENTION));
             cancel.store(false, Ordering::Relaxed);
         }
@@ -208,11 +219,13 @@ fn run(
     fed_auth: bool,
     packet_size: u32,
     tokens: Tokens,
+    (kill, cancel): (Arc<Notify>, Arc<AtomicBool>),
     work: &std::sync::mpsc::Receiver<Work>,
 ) {
     let Some(mut session) = Session::log_in(server, login, fed_auth, packet_size, tokens) else {
         return;
     };
+    session.appear(kill, cancel);
     while let Ok(work) = work.recv() {
         match work {
             Work::Request(request) => session.serve(request),

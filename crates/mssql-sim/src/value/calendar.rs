@@ -8,7 +8,7 @@ pub(crate) const DAY_1900: i32 = 693_595;
 const DAY_1970: i32 = 719_162;
 
 /// A moment in UTC: days since 0001-01-01, and units of 100 ns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Clock7 {
     pub day: i32,
     pub ticks: i64,

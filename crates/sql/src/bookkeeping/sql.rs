@@ -31,10 +31,12 @@ impl Sql {
     pub(super) fn new(dialect: &impl Dialect, tables: &Bookkeeping) -> Self {
         let fill = |sql: &str| fill(dialect, tables, sql);
         let put =
-            |table: &TableName, columns: &[&str], values: &str, key: &[&str], set: &[&str]| {
-                let [head, tail] =
-                    dialect.upsert(&dialect.quote_table(table), columns, key, set, true);
-                format!("{head}({}){tail}", fill(values))
+            |table: &TableName, columns: &[&str], values: &[&str], key: &[&str], set: &[&str]| {
+                let quoted = dialect.quote_table(table);
+                // Not the whole statement: a name may look like a parameter.
+                let values: Vec<_> = values.iter().map(|value| fill(value)).collect();
+                let values: Vec<_> = values.iter().map(String::as_str).collect();
+                dialect.put(&quoted, columns, &values, key, set)
             };
         let checkpoint =
             ["task_id", "output", "input", "part", "epoch", "task", "state", "updated_at"];
@@ -44,7 +46,7 @@ impl Sql {
             insert_row: put(
                 &tables.checkpoints,
                 &checkpoint[..6],
-                "{1}, {2}, {3}, {4}, 0, {5}",
+                &["{1}", "{2}", "{3}", "{4}", "0", "{5}"],
                 &KEY,
                 &[],
             ),
@@ -74,7 +76,7 @@ impl Sql {
             save_state: put(
                 &tables.checkpoints,
                 &checkpoint,
-                "{1}, {2}, {3}, {4}, 0, {5}, {6}, {now}",
+                &["{1}", "{2}", "{3}", "{4}", "0", "{5}", "{6}", "{now}"],
                 &KEY,
                 &checkpoint[5..],
             ),
@@ -100,7 +102,7 @@ impl Sql {
             note_table: put(
                 &tables.tables,
                 &["name", "task_id", "output"],
-                "{1}, {2}, {3}",
+                &["{1}", "{2}", "{3}"],
                 &["name"],
                 &["task_id", "output"],
             ),

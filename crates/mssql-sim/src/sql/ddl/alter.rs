@@ -1,6 +1,6 @@
 //! ALTER TABLE: the rows are rewritten at once.
 
-use super::create::{add_index, arranged, column_def};
+use super::create::{add_index, add_rules, arranged, column_def};
 use crate::error::{Result, SqlError};
 use crate::session::{Found, Session};
 use crate::sql::dml::assign;
@@ -17,9 +17,9 @@ impl Session {
         let mut def = (*found.def).clone();
         match what {
             Alter::Ignored => Ok(()),
-            Alter::Add(columns, indexes, defaults) => {
+            Alter::Add(body) => {
                 let mut added = Vec::new();
-                for column in columns {
+                for column in &body.columns {
                     if def.column(&column.name).is_some() {
                         return Err(SqlError::new(
                             2705,
@@ -35,7 +35,7 @@ impl Session {
                     def.columns.push(new);
                     added.push(column.name.clone());
                 }
-                for (constraint, expr, column) in defaults {
+                for (constraint, expr, column) in &body.defaults {
                     let at = def.column(column).ok_or_else(|| SqlError::no_column(column))?;
                     def.columns[at].default = Some((
                         constraint.clone().unwrap_or_else(|| format!("DF__{}__{column}", def.name)),
@@ -43,7 +43,7 @@ impl Session {
                     ));
                 }
                 def.refresh();
-                for index in columns.iter().flat_map(|c| &c.constraints).chain(indexes) {
+                for index in body.columns.iter().flat_map(|c| &c.constraints).chain(&body.indexes) {
                     if index.primary
                         && let Some(bad) = index.columns.iter().find(|c| {
                             found.def.column(c).is_some_and(|i| found.def.columns[i].nullable)
@@ -59,6 +59,7 @@ impl Session {
                     }
                     add_index(&mut def, index)?;
                 }
+                add_rules(&ctx, &mut def, body);
                 drop(ctx);
                 let fill = self.fillers(&def, found.def.columns.len())?;
                 self.redefine(name, &found, def, |def, row| append(def, &row, &fill))
@@ -116,6 +117,7 @@ impl Session {
                 let old = found.def.clone();
                 def.columns[at] = ColumnDef {
                     ty: new.ty,
+                    collation: new.collation,
                     nullable: column.nullable.unwrap_or(true),
                     ..def.columns[at].clone()
                 };
@@ -129,8 +131,11 @@ impl Session {
             }
             Alter::DropConstraint { if_exists, name: constraint } => {
                 drop(ctx);
-                let before =
-                    (def.indexes.len(), def.columns.iter().filter(|c| c.default.is_some()).count());
+                let count = |def: &TableDef| {
+                    let defaults = def.columns.iter().filter(|c| c.default.is_some()).count();
+                    (def.indexes.len(), def.rules.len(), defaults)
+                };
+                let before = count(&def);
                 if tracked && def.primary().is_some_and(|p| p.name.eq_ignore_ascii_case(constraint))
                 {
                     return Err(SqlError::new(
@@ -142,17 +147,12 @@ impl Session {
                     ));
                 }
                 def.indexes.retain(|i| !i.name.eq_ignore_ascii_case(constraint));
+                def.rules.retain(|rule| !rule.name.eq_ignore_ascii_case(constraint));
                 for column in &mut def.columns {
                     column.default =
                         column.default.take().filter(|(n, _)| !n.eq_ignore_ascii_case(constraint));
                 }
-                if before
-                    == (
-                        def.indexes.len(),
-                        def.columns.iter().filter(|c| c.default.is_some()).count(),
-                    )
-                    && !if_exists
-                {
+                if before == count(&def) && !if_exists {
                     return Err(SqlError::new(
                         3728,
                         format!("'{constraint}' is not a constraint."),

@@ -4,17 +4,12 @@ use crate::error::{Result, SqlError};
 use crate::session::{Context, Session};
 use crate::sql::bind::{Binder, Scope, view_column};
 use crate::sql::dml::duplicate;
-use crate::sql::syntax::{Name, NewColumn, NewIndex};
-use crate::store::{ColumnDef, IndexDef, TableData, TableDef};
+use crate::sql::syntax::{Name, NewColumn, NewIndex, NewRuleKind, TableBody};
+use crate::store::{ColumnDef, IndexDef, RuleDef, RuleKind, TableData, TableDef};
 use crate::value::{Encoded, SqlType as T, key_of};
 
 impl Session {
-    pub(super) fn create_table(
-        &mut self,
-        name: &Name,
-        columns: &[NewColumn],
-        indexes: &[NewIndex],
-    ) -> Result<()> {
+    pub(super) fn create_table(&mut self, name: &Name, body: &TableBody) -> Result<()> {
         let ctx = self.context()?;
         let (database, schema, table) = ctx.place(name);
         if ctx.find_table(name)?.is_some() {
@@ -34,7 +29,7 @@ impl Session {
             .class(14));
         }
         let mut defs = Vec::new();
-        for column in columns {
+        for column in &body.columns {
             let defined = column_def(&ctx, &table, column, &defs)?;
             if defs.iter().any(|c: &ColumnDef| c.name.eq_ignore_ascii_case(&column.name)) {
                 return Err(SqlError::new(
@@ -50,9 +45,10 @@ impl Session {
         let id = self.core.server.world().next_object();
         let now = self.core.server.clock.now();
         let mut def = TableDef::new(id, &schema, &table, defs, now);
-        for index in columns.iter().flat_map(|c| &c.constraints).chain(indexes) {
+        for index in body.columns.iter().flat_map(|c| &c.constraints).chain(&body.indexes) {
             add_index(&mut def, index)?;
         }
+        add_rules(&ctx, &mut def, body);
         self.catalog_change(Some(&database), |catalog| {
             let Some((_, stored)) = catalog.schemas.get(&schema.to_lowercase()).cloned() else {
                 return Err(SqlError::new(2760, format!("The specified schema name \"{schema}\" either does not exist or you do not have permission to use it.")));
@@ -112,8 +108,27 @@ pub(super) fn column_def(
             (name.unwrap_or_else(|| format!("DF__{table}__{}", column.name)), expr)
         }),
         computed: column.computed.clone(),
+        collation: column.collation.clone(),
         ..ColumnDef::plain(&column.name, ty, nullable)
     })
+}
+
+/// Adds CHECK and FOREIGN KEY; those that have no name get one.
+pub(super) fn add_rules(ctx: &Context, def: &mut TableDef, body: &TableBody) {
+    for rule in body.columns.iter().flat_map(|c| &c.rules).chain(&body.rules) {
+        let number = def.rules.len() + 1;
+        let (kind, what) = match &rule.what {
+            NewRuleKind::Check(condition) => ("CK", RuleKind::Check(condition.clone())),
+            NewRuleKind::References { columns, table, keys } => {
+                let (_, schema, table) = ctx.place(table);
+                let (columns, keys) = (columns.clone(), keys.clone());
+                ("FK", RuleKind::References { columns, schema, table, keys })
+            }
+        };
+        let made = || format!("{kind}__{}__{:08X}{number:08X}", def.name, def.id);
+        let name = rule.name.clone().unwrap_or_else(made);
+        def.rules.push(RuleDef { name, what });
+    }
 }
 
 /// Adds an index to a definition; the columns of a primary key become NOT NULL.

@@ -42,6 +42,7 @@ impl Session {
             }
             self.log(found, Some(target.row.clone()), None, false);
         }
+        self.check_referenced(found, "DELETE")?;
         Ok((touched.len() as u64, output))
     }
 

@@ -32,10 +32,13 @@ impl Session {
         for row in rows {
             let inserted =
                 self.insert_row(found, if row.is_empty() { &[] } else { &places }, row, false)?;
+            self.check_row(found, &inserted, "INSERT")?;
             if let Some(output) = &mut output {
                 output.add(&ctx, found, Some(&inserted), None)?;
             }
         }
+        drop(ctx);
+        self.check_references(found, "INSERT")?;
         Ok((count, output))
     }
 

@@ -82,6 +82,7 @@ impl Session {
         let mut rows = Vec::with_capacity(touched.len());
         for (target, (before, after)) in touched.iter().zip(updated) {
             let row = self.encode(&found.def, after.clone(), "UPDATE")?;
+            self.check_row(found, &row, "UPDATE")?;
             let new_key = self.put_row(found, Some(&target.key), &after, row.clone())?;
             if let Some(output) = &mut output {
                 output.add(&ctx, found, Some(&row), Some(&target.row))?;
@@ -99,7 +100,10 @@ impl Session {
         for logged in cdc::record_deferred(&rows) {
             self.log(found, logged.before, logged.after, logged.deferred);
         }
-        Ok((touched.len() as u64, output))
+        let count = touched.len() as u64;
+        self.check_references(found, "UPDATE")?;
+        self.check_referenced(found, "UPDATE")?;
+        Ok((count, output))
     }
 }
 

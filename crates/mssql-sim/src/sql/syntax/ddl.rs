@@ -3,7 +3,7 @@
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
-use super::{Alter, Kind, NewColumn, NewIndex, Reader};
+use super::{Alter, Kind, Name, NewColumn, NewIndex, NewRule, NewRuleKind, Reader, TableBody};
 use crate::error::{Result, SqlError};
 
 impl Reader<'_> {
@@ -11,7 +11,7 @@ impl Reader<'_> {
         self.expect("CREATE")?;
         if self.word("TABLE") {
             let name = self.name()?;
-            let (columns, indexes) = self.table_body()?;
+            let body = self.table_body()?;
             // ON [PRIMARY] and the like.
             while self.word("ON") || self.word("TEXTIMAGE_ON") {
                 self.ident()?;
@@ -19,7 +19,7 @@ impl Reader<'_> {
             if self.word("WITH") {
                 self.skip_parens()?;
             }
-            return Ok(Kind::CreateTable { name, columns, indexes });
+            return Ok(Kind::CreateTable { name, body });
         }
         if self.word("SCHEMA") {
             let name = self.ident()?;
@@ -65,24 +65,33 @@ impl Reader<'_> {
     }
 
     /// `( column, …, constraint, … )`
-    pub(super) fn table_body(&mut self) -> Result<(Vec<NewColumn>, Vec<NewIndex>)> {
+    pub(super) fn table_body(&mut self) -> Result<TableBody> {
         self.need(&Token::LParen)?;
-        let (mut columns, mut indexes) = (Vec::new(), Vec::new());
+        let mut body = TableBody::default();
         loop {
             if self.parser.peek_token_ref().token == Token::RParen {
                 break;
             }
-            match self.table_constraint()? {
-                Some(Constraint::Index(index)) => indexes.push(index),
-                Some(_) => {}
-                None => columns.push(self.column()?),
-            }
+            self.part(&mut body)?;
             if !self.take(&Token::Comma) {
                 break;
             }
         }
         self.need(&Token::RParen)?;
-        Ok((columns, indexes))
+        Ok(body)
+    }
+
+    /// A column or a constraint.
+    fn part(&mut self, body: &mut TableBody) -> Result<()> {
+        match self.table_constraint()? {
+            Some(Constraint::Index(index)) => body.indexes.push(index),
+            Some(Constraint::Rule(rule)) => body.rules.push(rule),
+            Some(Constraint::Default(name, value, column)) => {
+                body.defaults.push((name, *value, column))
+            }
+            None => body.columns.push(self.column()?),
+        }
+        Ok(())
     }
 
     fn table_constraint(&mut self) -> Result<Option<Constraint>> {
@@ -93,14 +102,13 @@ impl Reader<'_> {
             }
             "FOREIGN" => {
                 self.words(&["FOREIGN", "KEY"]);
-                self.skip_parens()?;
-                self.references()?;
-                Some(Constraint::Ignored)
+                let columns = self.column_list()?;
+                let what = self.references(columns)?;
+                Some(Constraint::Rule(NewRule { name: name.clone(), what }))
             }
             "CHECK" => {
-                self.word("CHECK");
-                self.skip_parens()?;
-                Some(Constraint::Ignored)
+                let what = self.check()?;
+                Some(Constraint::Rule(NewRule { name: name.clone(), what }))
             }
             "DEFAULT" => {
                 self.word("DEFAULT");
@@ -139,22 +147,28 @@ impl Reader<'_> {
         Ok(NewIndex { name, primary, unique: true, constraint: true, columns })
     }
 
-    fn references(&mut self) -> Result<()> {
+    fn references(&mut self, columns: Vec<String>) -> Result<NewRuleKind> {
         self.expect("REFERENCES")?;
-        self.name()?;
-        if self.parser.peek_token_ref().token == Token::LParen {
-            self.skip_parens()?;
-        }
+        let table: Name = self.name()?;
+        let keys = match self.parser.peek_token_ref().token {
+            Token::LParen => self.column_list()?,
+            _ => Vec::new(),
+        };
         while self.word("ON") {
             self.parser.next_token();
-            if !(self.words(&["NO", "ACTION"])
-                || self.words(&["SET", "NULL"])
-                || self.words(&["SET", "DEFAULT"]))
-            {
-                self.expect("CASCADE")?;
+            if !self.words(&["NO", "ACTION"]) {
+                return Err(SqlError::unknown("foreign keys that change other rows"));
             }
         }
-        Ok(())
+        Ok(NewRuleKind::References { columns, table, keys })
+    }
+
+    fn check(&mut self) -> Result<NewRuleKind> {
+        self.expect("CHECK")?;
+        self.need(&Token::LParen)?;
+        let condition = self.expr()?;
+        self.need(&Token::RParen)?;
+        Ok(NewRuleKind::Check(condition))
     }
 
     /// A column's declaration.
@@ -167,6 +181,8 @@ impl Reader<'_> {
             identity: None,
             default: None,
             computed: None,
+            collation: None,
+            rules: Vec::new(),
             constraints: Vec::new(),
         };
         if self.word("AS") {
@@ -197,17 +213,17 @@ impl Reader<'_> {
                 }
                 "COLLATE" => {
                     self.word("COLLATE");
-                    self.ident()?;
+                    column.collation = Some(self.ident()?);
                 }
                 "ROWGUIDCOL" | "SPARSE" => drop(self.parser.next_token()),
                 "CHECK" => {
-                    self.word("CHECK");
-                    self.skip_parens()?;
+                    let what = self.check()?;
+                    column.rules.push(NewRule { name: constraint, what });
                 }
-                "REFERENCES" => self.references()?,
-                "FOREIGN" => {
+                "REFERENCES" | "FOREIGN" => {
                     self.words(&["FOREIGN", "KEY"]);
-                    self.references()?;
+                    let what = self.references(vec![column.name.clone()])?;
+                    column.rules.push(NewRule { name: constraint, what });
                 }
                 _ => return Ok(column),
             }
@@ -267,19 +283,12 @@ impl Reader<'_> {
             self.expect("NOCHECK")?;
         }
         if self.word("ADD") {
-            let (mut columns, mut indexes, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
+            let mut body = TableBody::default();
             loop {
-                match self.table_constraint()? {
-                    Some(Constraint::Index(index)) => indexes.push(index),
-                    Some(Constraint::Default(name, value, column)) => {
-                        defaults.push((name, *value, column))
-                    }
-                    Some(Constraint::Ignored) => {}
-                    None => columns.push(self.column()?),
-                }
+                self.part(&mut body)?;
                 self.words(&["WITH", "VALUES"]);
                 if !self.take(&Token::Comma) {
-                    return Ok(Alter::Add(columns, indexes, defaults));
+                    return Ok(Alter::Add(body));
                 }
             }
         }
@@ -338,6 +347,5 @@ impl Reader<'_> {
 enum Constraint {
     Index(NewIndex),
     Default(Option<String>, Box<Expr>, String),
-    /// Checks and foreign keys: read, not enforced.
-    Ignored,
+    Rule(NewRule),
 }

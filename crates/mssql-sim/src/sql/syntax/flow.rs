@@ -72,6 +72,10 @@ impl Reader<'_> {
                 self.word("USE");
                 Ok(Kind::Use(self.ident()?))
             }
+            ("KILL", _) => {
+                self.word("KILL");
+                Ok(Kind::Kill(self.expr()?))
+            }
             ("PRINT", _) => {
                 self.word("PRINT");
                 Ok(Kind::Print(self.expr()?))
@@ -169,8 +173,8 @@ impl Reader<'_> {
             let name = self.ident()?;
             self.word("AS");
             if self.word("TABLE") {
-                let (columns, indexes) = self.table_body()?;
-                return Ok(Kind::DeclareTable { name, columns, indexes });
+                let body = self.table_body()?;
+                return Ok(Kind::DeclareTable { name, body });
             }
             let ty = self.sql_type()?;
             let value = if self.take(&Token::Eq) { Some(self.expr()?) } else { None };

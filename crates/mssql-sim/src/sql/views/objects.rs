@@ -3,7 +3,7 @@
 use super::{LONG, NAME, TYPES, View, type_id, view};
 use crate::error::Result;
 use crate::session::Context;
-use crate::store::TableDef;
+use crate::store::{ColumnDef, TableDef};
 use crate::value::{Clock7, SqlType as T, Value};
 
 pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
@@ -97,7 +97,7 @@ pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
                         i64::from(length).into(),
                         i32::from(precision).into(),
                         i32::from(scale).into(),
-                        c.ty.is_text().then_some("SQL_Latin1_General_CP1_CI_AS").into(),
+                        collation(c),
                         c.nullable.into(),
                         false.into(),
                         c.identity.is_some().into(),
@@ -352,6 +352,13 @@ pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
         }
         _ => return Ok(None),
     }))
+}
+
+/// The column's own, or the database's.
+fn collation(column: &ColumnDef) -> Value {
+    let own =
+        column.collation.as_deref().filter(|one| !one.eq_ignore_ascii_case("database_default"));
+    column.ty.is_text().then(|| own.unwrap_or("SQL_Latin1_General_CP1_CI_AS")).into()
 }
 
 pub(super) fn datetime(at: Clock7) -> Value {

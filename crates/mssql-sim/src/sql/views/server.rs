@@ -1,7 +1,7 @@
 //! `sys.databases`, `sys.dm_…`, principals and permissions.
 
 use super::objects::datetime;
-use super::{LONG, NAME, View, view};
+use super::{LONG, NAME, View, sessions, view};
 use crate::error::{Result, SqlError};
 use crate::session::Context;
 use crate::value::{SqlType as T, Value};
@@ -60,22 +60,9 @@ pub(super) fn find(ctx: &Context, name: &str) -> Result<Option<View>> {
                 ],
             )
         }
-        "dm_exec_sessions" | "dm_exec_connections" => view(
-            &[
-                ("session_id", T::SmallInt),
-                ("login_name", NAME),
-                ("encrypt_option", NAME),
-                ("net_transport", NAME),
-                ("program_name", NAME),
-            ],
-            vec![vec![
-                (ctx.core.spid as i64).into(),
-                Value::text(&ctx.core.login),
-                "TRUE".into(),
-                "TCP".into(),
-                Value::text(&ctx.core.application),
-            ]],
-        ),
+        "dm_exec_sessions" => sessions::sessions(ctx),
+        "dm_exec_requests" => sessions::requests(ctx),
+        "dm_exec_connections" => sessions::connections(ctx),
         "configurations" => view(
             &[
                 ("configuration_id", T::Int),
@@ -185,6 +172,7 @@ fn databases(ctx: &Context) -> View {
         ("is_read_committed_snapshot_on", T::Bit),
         ("recovery_model_desc", NAME),
         ("is_encrypted", T::Bit),
+        ("service_broker_guid", T::UniqueIdentifier),
     ];
     let world = ctx.core.server.world();
     let rows = world.databases.values().map(|d| {
@@ -205,6 +193,7 @@ fn databases(ctx: &Context) -> View {
             d.read_committed_snapshot.into(),
             "FULL".into(),
             false.into(),
+            Value::Guid(d.guid),
         ]
     });
     view(&columns, rows.collect())
