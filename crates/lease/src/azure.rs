@@ -154,7 +154,9 @@ impl Store for Azure {
             }
             Err(error) => {
                 // Not ours without a number; the next one need not wait for it.
-                let _: std::result::Result<_, _> = blob.release_lease(lease_id, None).await;
+                if let Err(left) = blob.release_lease(lease_id, None).await {
+                    tracing::debug!(name, "runs out by itself: {left}");
+                }
                 Err(cannot(error))
             }
         }

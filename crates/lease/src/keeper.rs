@@ -156,10 +156,11 @@ impl Keeper {
 
     /// Gives everything back, and takes nothing any more.
     pub async fn give_all_back(&self) {
-        let mut table = self.shared.table();
-        let held = std::mem::take(&mut table.held);
-        table.returned.extend(held.into_keys());
-        drop(table);
+        {
+            let mut table = self.shared.table();
+            let held = std::mem::take(&mut table.held);
+            table.returned.extend(held.into_keys());
+        }
         let (done, closed) = oneshot::channel();
         if self.orders.send(Order::Close(done)).is_ok() && closed.await.is_err() {
             tracing::warn!("the leases were not given back: they run out");

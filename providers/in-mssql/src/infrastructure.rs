@@ -112,7 +112,7 @@ impl Todo {
         let own =
             |table: &TableName| table.schema == DEFAULT_SCHEMA && table.name == offsets::TABLE;
         let offsets =
-            config.checkpoint_store == Some(CheckpointStore::Table) && !all.iter().any(|t| own(t));
+            config.checkpoint_store == Some(CheckpointStore::Table) && !all.iter().any(&own);
         // Without a list it is the tables that are captured already.
         let wanted = |table: &TableName| {
             !config.tables.is_empty()

@@ -55,7 +55,9 @@ impl<S: Store> Rounds<S> {
                 Ok(Some(Order::GiveBack(name))) => self.give_back(&name).await,
                 Ok(Some(Order::Close(done))) => {
                     self.give_all_back().await;
-                    let _: std::result::Result<_, _> = done.send(());
+                    if done.send(()).is_err() {
+                        tracing::debug!("who wanted it closed has not waited");
+                    }
                     return;
                 }
                 Ok(None) => return self.give_all_back().await,
@@ -121,7 +123,7 @@ impl<S: Store> Rounds<S> {
         let group = member.rsplit_once('/').map_or("", |(group, _)| group);
         let seen = in_time(self.timing.patience, self.store.held(group)).await;
         match seen {
-            Ok(seen) => seen.len() + usize::from(!seen.iter().any(|name| *name == self.member)),
+            Ok(seen) => seen.len() + usize::from(!seen.contains(&self.member)),
             Err(error) => {
                 tracing::warn!(%error, "cannot see how many instances there are");
                 1

@@ -147,7 +147,7 @@ pub(crate) struct NewRule {
 
 #[derive(Debug, Clone)]
 pub(crate) enum NewRuleKind {
-    Check(Expr),
+    Check(Box<Expr>),
     References { columns: Vec<String>, table: Name, keys: Vec<String> },
 }
 

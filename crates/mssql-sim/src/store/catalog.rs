@@ -66,7 +66,7 @@ pub(crate) struct RuleDef {
 
 #[derive(Debug, Clone)]
 pub(crate) enum RuleKind {
-    Check(Expr),
+    Check(Box<Expr>),
     /// These columns are, or one of them is NULL, those of a row of that table; no columns of it:
     /// its primary key.
     References {

@@ -68,6 +68,8 @@ pub(super) fn write(file: &mut File, bytes: &[u8], valid: &dyn Fn() -> bool) -> 
 
 #[cfg(all(test, unix))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::io::Read as _;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;

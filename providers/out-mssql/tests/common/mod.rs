@@ -222,6 +222,6 @@ impl TestServer for Db {
     }
 
     fn has_books(&self) -> bool {
-        self.sql("SELECT SCHEMA_ID(N'_dstream')") != ""
+        !self.sql("SELECT SCHEMA_ID(N'_dstream')").is_empty()
     }
 }

@@ -168,7 +168,7 @@ impl Reader<'_> {
         self.need(&Token::LParen)?;
         let condition = self.expr()?;
         self.need(&Token::RParen)?;
-        Ok(NewRuleKind::Check(condition))
+        Ok(NewRuleKind::Check(Box::new(condition)))
     }
 
     /// A column's declaration.
