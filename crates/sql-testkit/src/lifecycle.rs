@@ -164,7 +164,7 @@ pub fn plan_shows_the_tables_of_known_streams_and_init_makes_just_these<D: TestD
         assert_eq!(db.column_type("s", column), other.column_type("s", column));
     }
     // What init has made is the task's, and nothing else is.
-    db.sql("CREATE TABLE mine (a text)");
+    db.sql("CREATE TABLE mine (a varchar(99))");
     let destroyed = db.ask("destroy", &json!({}));
     assert_eq!(action(&destroyed, &more), "deleted", "{destroyed}");
     assert_eq!(db.tables(), [db.table("mine")]);

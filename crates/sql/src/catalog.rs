@@ -111,7 +111,7 @@ pub fn has_binary_key<L: Dialect>(table: &Table, existing: &Existing<L>) -> Resu
         let Some(other) = found.collation.as_deref().filter(|collation| *collation != own) else {
             continue;
         };
-        if any_text && column.native.is_none() {
+        if any_text && !column.is_native() {
             let kind = found.more.first().and_then(Option::as_deref).unwrap_or(&found.data_type);
             let (quoted, name) = (dialect.quote_table(&table.name), dialect.quote(&column.name));
             let alter = dialect.collate(&quoted, &name, kind, own);

@@ -44,7 +44,7 @@ impl Staging {
             let width = if found.data_type.starts_with('n') { 2 } else { 1 };
             let length = usize::try_from(bytes).ok().map(|bytes| bytes / width);
             let in_key = table.key.contains(&one.name) && column == Column::Text;
-            let key = length.filter(|_| in_key).map(|length| (length, one.native.is_none()));
+            let key = length.filter(|_| in_key).map(|length| (length, !one.is_native()));
             let sql = match (key, &found.collation) {
                 (Some((length, _)), Some(collation)) => {
                     format!("nvarchar({length}) COLLATE {collation}")

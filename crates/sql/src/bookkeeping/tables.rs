@@ -115,7 +115,7 @@ mod tests {
         let books = Bookkeeping::new(&Plain);
         assert_eq!(
             books.create[2],
-            "CREATE TABLE IF NOT EXISTS <_dstream_tables> (\n  name text NOT NULL {key}, \
+            "CREATE TABLE IF NOT EXISTS <_dstream_tables> (\n  name text NOT NULL PRIMARY KEY, \
              task_id text NOT NULL, output text NOT NULL,\n  created_at moment NOT NULL DEFAULT now\n)"
         );
         assert!(!books.create.iter().any(|sql| sql.contains(['{', '}'])), "{:?}", books.create);
