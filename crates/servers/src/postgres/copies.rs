@@ -1,11 +1,12 @@
 //! Copies of a cluster: older ones, those of another timeline, and standbys.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::{Postgres, USER, binary};
-use crate::{account, free_port};
+use crate::{PATIENCE, account, free_port};
 
 impl Postgres {
     /// A server on a copy of this one's files as they are now, its slots among them: what is written
@@ -30,6 +31,12 @@ impl Postgres {
         // There is no archive: the log of the copy itself is all.
         copy.settings.push(("restore_command".into(), "false".into()));
         copy.launch();
+        let deadline = Instant::now() + PATIENCE;
+        // It answers before it may be written.
+        while copy.psql("postgres", "SELECT pg_is_in_recovery()") != "f" {
+            assert!(Instant::now() < deadline, "it does not end its recovery");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         copy
     }
 
