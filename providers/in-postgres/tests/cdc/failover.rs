@@ -108,7 +108,9 @@ fn standbys_keep_the_slot_and_a_run_goes_on_behind_a_failover() {
     assert_eq!(third.rows.len(), 1);
     primary.kill();
     standby.psql("d", "SELECT pg_promote()");
-    standby.psql("d", "ALTER SYSTEM SET synchronized_standby_slots = ''; SELECT pg_reload_conf()");
+    // It has no standbys of its own.
+    standby.psql("d", "ALTER SYSTEM RESET synchronized_standby_slots");
+    standby.psql("d", "SELECT pg_reload_conf()");
     standby.psql("d", "INSERT INTO t VALUES (3, 'c')");
     let run = read(&standby, &third.states, wanted);
     assert_eq!(run.changes(), [json!(["insert", {"id": 3, "v": "c"}])]);
