@@ -44,7 +44,7 @@ impl WireColumn {
         use code::*;
         matches!(
             self.code,
-            STRING | VAR_STRING | VARCHAR | BLOB | BLOB_COMPRESSED | VARCHAR_COMPRESSED
+            STRING | VAR_STRING | VARCHAR | BLOB | BLOB_COMPRESSED | VARCHAR_COMPRESSED | VECTOR
         )
     }
 
@@ -216,6 +216,27 @@ fn ordinals(bytes: &mut Bytes<'_>, with_prefix: bool) -> Read<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As MySQL 9.7 wrote it: a BLOB, a VECTOR and a VARCHAR have charsets, of which the third is not
+    /// the default.
+    #[test]
+    fn a_vector_is_counted_among_the_columns_with_a_charset() {
+        let hex = "c6000000000001000473686f7000066f7264657273000d03f612f5fcfefef208100dff0f0f1404060402f7\
+                   01f801040101042800fe1f01013002053f02fcff000701010d0103042402696405746f74616c0174016a01\
+                   620165017301760175026274017901670565787472610a03fcff0005050201780179060602016102c39f08\
+                   01000c02fff8";
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let body: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let map = read(&body).unwrap();
+        let of = |name: &str| {
+            let column = map.columns.iter().find(|c| c.name.as_deref() == Some(name)).unwrap();
+            (column.code, column.collation)
+        };
+        assert_eq!(of("b"), (code::BLOB, Some(63)));
+        assert_eq!(of("v"), (code::VECTOR, Some(63)));
+        assert_eq!(of("extra"), (code::VARCHAR, Some(255)));
+        assert_eq!(map.key, Some(vec![0]));
+    }
 
     #[test]
     fn a_map_with_full_metadata_names_columns_signs_charsets_and_key() {
