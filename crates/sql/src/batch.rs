@@ -1,5 +1,7 @@
 //! Changes to one table, borrowed from their lines.
 
+mod divide;
+
 use dstream_sdk::row::Cell;
 
 /// One change. Rows, keys and column sets are indices into the [`Batch`].

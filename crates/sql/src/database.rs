@@ -4,12 +4,12 @@ use dstream_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target, catalog};
+use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target, TwoPhase, catalog};
 
 /// A connection, with at most one transaction open. Every method may wait; cancelled (its future
 /// dropped), the value is dropped as well, which rolls back what is open.
 #[allow(async_fn_in_trait)]
-pub trait Database: Sized + 'static {
+pub trait Database: TwoPhase + Sized + 'static {
     /// What only this database has to set.
     type Settings: DeserializeOwned + JsonSchema + Clone;
 
@@ -180,6 +180,12 @@ pub trait Database: Sized + 'static {
         settings: &TableSettings,
     ) -> Result<Self::Target>;
 
+    /// Whether several connections may write this table at the same time, each its own keys: nothing
+    /// makes one of them wait for the rows of another.
+    fn is_divisible(_: &Self::Target) -> bool {
+        false
+    }
+
     /// Writes the changes of a batch, in order or as if in order.
     ///
     /// # Errors
@@ -279,6 +285,8 @@ pub enum Failure {
     Row(Error),
     /// The connection, a permission, a lock, a missing table.
     Run(Error),
+    /// It has waited for a lock for too long, or another waits for it.
+    Blocked(Error),
 }
 
 impl Failure {

@@ -3,6 +3,7 @@
 use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
 
 use crate::bookkeeping::{Bookkeeping, Books, Owner};
+use crate::lanes::settle;
 use crate::sessions::Sessions;
 use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, plan};
 
@@ -12,7 +13,10 @@ impl<D: Database> Check for SqlOutput<D> {
     async fn check(config: Self::Config, _: &TaskContext) -> Result<String> {
         config.check::<D>()?;
         match D::connect(&config.database, Access::Look).await? {
-            Some(mut db) => db.about().await,
+            Some(mut db) => {
+                let about = db.about().await?;
+                db.can_prepare().await.map(|()| about)
+            }
             None => Ok(format!("{} is not there yet and will be made", D::place(&config.database))),
         }
     }
@@ -83,6 +87,9 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         if !books.missing(&mut db).await?.is_empty() {
             return Ok(report);
         }
+        let run = db.run_name(&books.owner.name()).await?;
+        let saved = books.mark(&mut db).await?;
+        settle(&mut db, &run, saved).await?;
         db.begin().await?;
         for table in books.noted(&mut db).await? {
             if !db.is_ours(&table).await? {

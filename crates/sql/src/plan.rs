@@ -12,11 +12,11 @@ use crate::target::{Look, check, look};
 use crate::targets::{Targets, check_alone, table_of};
 use crate::{Config, Database, Dialect, Table, TableName, TableSettings, catalog};
 
-/// What a run would make. Without streams their columns are not known, and perhaps not even names.
-/// `db`: there is none where the database is to be made.
+/// What a run would make, and what it would refuse. Without streams the columns are not known, and
+/// perhaps not even the names. `db`: there is none where the database is to be made.
 pub(crate) async fn tables<D: Database>(
     config: &Config<D::Settings>,
-    db: Option<&mut D>,
+    mut db: Option<&mut D>,
     streams: &[StreamSchema],
 ) -> Result<Vec<Resource>> {
     let settings = &config.tables;
@@ -25,13 +25,11 @@ pub(crate) async fn tables<D: Database>(
         None => D::dialect_before(&config.database),
     };
     let Some(dialect) = dialect.filter(|_| !streams.is_empty()) else {
-        return Ok(vec![unknown(settings)]);
+        return unknown(settings, &mut db).await.map(|resource| vec![resource]);
     };
-    let (planned, by_stream) = (HashMap::new(), Vec::new());
-    let mut planning = Planning { db, dialect, settings, planned, by_stream };
     let mut all = Vec::new();
-    for schema in streams {
-        match planning.stream(schema).await {
+    for (schema, planned) in streams.iter().zip(each(settings, db, dialect, streams).await) {
+        match planned {
             Ok(resources) => all.extend(resources),
             // A lost connection is not about the stream.
             Err(error) if error.kind() == ErrorKind::Transient => return Err(error),
@@ -44,7 +42,23 @@ pub(crate) async fn tables<D: Database>(
     Ok(all)
 }
 
-/// Makes what [`tables`] shows.
+/// What each stream needs, in the order in which it would be made.
+async fn each<D: Database>(
+    settings: &TableSettings,
+    db: Option<&mut D>,
+    dialect: D::Dialect,
+    streams: &[StreamSchema],
+) -> Vec<Result<Vec<Resource>>> {
+    let (planned, by_stream) = (HashMap::new(), Vec::new());
+    let mut planning = Planning { db, dialect, settings, planned, by_stream };
+    let mut all = Vec::new();
+    for schema in streams {
+        all.push(planning.stream(schema).await);
+    }
+    all
+}
+
+/// Makes what [`tables`] shows; nothing where any of it is refused.
 pub(crate) async fn make<D: Database>(
     config: &Config<D::Settings>,
     db: &mut Sessions<D>,
@@ -54,7 +68,9 @@ pub(crate) async fn make<D: Database>(
     if streams.is_empty() {
         return Ok(Vec::new());
     }
-    let mut resources = tables::<D>(config, Some(&mut **db), streams).await?;
+    let (settings, dialect) = (&config.tables, db.dialect().clone());
+    let planned = each(settings, Some(&mut **db), dialect, streams).await;
+    let mut resources = planned.into_iter().collect::<Result<Vec<_>>>()?.concat();
     let mut targets = Targets::default();
     db.begin().await?;
     for schema in streams {
@@ -72,13 +88,21 @@ pub(crate) async fn make<D: Database>(
     Ok(resources)
 }
 
-fn unknown(settings: &TableSettings) -> Resource {
+async fn unknown<D: Database>(
+    settings: &TableSettings,
+    db: &mut Option<&mut D>,
+) -> Result<Resource> {
     let detail = "made and widened by the run, from the schema of the stream";
-    let name = match settings.fixed_table() {
-        Some(name) => name.to_owned(),
-        None => format!("one for each stream: {}", settings.table),
+    let make = |name: String| Resource::new("table", name, "create").detail(detail);
+    let Some(name) = settings.fixed_table() else {
+        return Ok(make(format!("one for each stream: {}", settings.table)));
     };
-    Resource::new("table", name, "create").detail(detail)
+    let Some(db) = db else { return Ok(make(name.to_owned())) };
+    let table = db.dialect().table_name(name);
+    Ok(match db.existing(&table).await? {
+        Some(_) => Resource::new("table", table.to_string(), "none"),
+        None => make(table.to_string()),
+    })
 }
 
 struct Planning<'p, D: Database> {

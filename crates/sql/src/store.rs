@@ -2,10 +2,11 @@
 
 use dstream_sdk::{
     Claim, Claimed, Commit, CommitMark, Error, ErrorKind, Json, OutputStart, PartitionStates,
-    Rejected, Result, fail,
+    Rejected, Result, fail, tracing,
 };
 
 use crate::bookkeeping::{Books, Claims, Owner};
+use crate::lanes::{Manner, settle};
 use crate::sessions::Sessions;
 use crate::{Access, Database};
 
@@ -52,6 +53,7 @@ impl<D: Database> Store<D> {
         books.adopt(&mut *db, &start.adopt).await?;
         let claimed = Claimed { checkpoint: books.states(&mut *db).await?, ..claimed };
         db.commit().await?;
+        take_lanes(&mut db, &books, &claimed).await?;
         Ok(Self {
             db,
             books,
@@ -71,7 +73,11 @@ impl<D: Database> Store<D> {
         }
         self.db.begin().await?;
         self.in_transaction = true;
-        // Under leases each partition has its own epoch: several runs write side by side.
+        // Under leases each partition has its own epoch: several runs write side by side, and the
+        // mark is not that of one of them.
+        if !self.claims.is_empty() {
+            self.db.lanes.manner = Manner::Alone;
+        }
         if self.claims.is_empty() {
             return self.check_run().await;
         }
@@ -98,7 +104,10 @@ impl<D: Database> Store<D> {
         self.books.save(&mut *self.db, &commit.states, &commit.rejected, mark).await?;
         self.holds_rejected |= !commit.rejected.is_empty();
         fail::point("before_commit");
-        self.db.commit().await?;
+        if let Err(error) = self.db.commit_all(commit.id).await {
+            self.abandon().await;
+            return Err(error);
+        }
         fail::point("after_commit");
         self.in_transaction = false;
         self.unsaved_claims.clear();
@@ -108,7 +117,7 @@ impl<D: Database> Store<D> {
     /// Gives up what is open, and opens it anew, empty.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         if self.in_transaction {
-            self.db.rollback().await?;
+            self.db.rollback_all().await?;
             self.in_transaction = false;
         }
         for ((input, part), epoch) in std::mem::take(&mut self.unsaved_claims) {
@@ -116,7 +125,34 @@ impl<D: Database> Store<D> {
             self.books.claim(&mut *self.db, (&input, &part), epoch).await?;
             self.db.commit().await?;
         }
-        self.begin().await
+        self.begin().await?;
+        self.db.lanes.manner = Manner::Alone;
+        Ok(())
+    }
+
+    /// A commit has failed, nobody knows how far it came, and perhaps nobody runs the task again:
+    /// what is prepared is not to hold its locks until then.
+    async fn abandon(&mut self) {
+        if !self.db.lanes.hold_rows() {
+            return;
+        }
+        self.db.lanes.close();
+        if self.db.rollback().await.is_err() {
+            tracing::debug!("the transaction could not be given up: its connection is lost");
+        }
+        if let Err(error) = self.settle().await {
+            tracing::warn!(%error, "prepared transactions may be left: the next run ends them");
+        }
+    }
+
+    /// The run's row is waited for: the server may be about to commit still.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(mut db) = D::connect(&self.db.settings, Access::Run).await? else { return Ok(()) };
+        db.begin().await?;
+        self.books.check_epoch(&mut db, ("", ""), self.claimed.epoch).await?;
+        let saved = self.books.mark(&mut db).await?;
+        db.commit().await?;
+        self.db.lanes.settle(&mut db, saved).await
     }
 
     fn mark(&self, id: u64) -> CommitMark {
@@ -177,4 +213,18 @@ impl<D: Database> Store<D> {
             _ => error,
         }
     }
+}
+
+/// Ends what older runs have left prepared: from here on they cannot, and the rows are as the mark says.
+async fn take_lanes<D: Database>(
+    db: &mut Sessions<D>,
+    books: &Books,
+    claimed: &Claimed,
+) -> Result<()> {
+    if db.lanes.most > 0 {
+        db.can_prepare().await?;
+    }
+    let run = db.run_name(&books.owner.name()).await?;
+    db.lanes.named(run.clone(), claimed.epoch);
+    settle(&mut **db, &run, claimed.previous).await
 }

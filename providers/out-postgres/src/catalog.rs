@@ -36,6 +36,30 @@ pub(crate) const UNIQUE: &str = "SELECT n.nspname::text, c.relname::text, i.inde
 const TAKES_COPY: &str = "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) \
      FROM pg_class WHERE oid = to_regclass($1)";
 
+/// Whether rows of a table that are written by several transactions, each with its own keys, do not
+/// wait for each other, or for what another has not committed: it is one table, without foreign keys
+/// (which are triggers), rules, or a unique index beside the key. The last column: how many may be.
+const IS_DIVISIBLE: &str = "SELECT c.relkind = 'r' AND c.relpersistence <> 't' \
+       AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgenabled <> 'D') \
+       AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid) \
+       AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) \
+       AND (SELECT count(*) FROM pg_index \
+            WHERE indrelid = c.oid AND (indisunique OR indisexclusion))::text = $2 \
+     FROM pg_class c WHERE c.oid = to_regclass($1)";
+
+pub(crate) async fn is_divisible(
+    session: &mut Session,
+    dialect: &PostgresDialect,
+    table: &Table,
+) -> dstream_sdk::Result<bool> {
+    // That of the key is there: an upsert has looked for it.
+    let unique = if table.key.is_empty() { "0" } else { "1" };
+    let name = dialect.quote_table(&table.name);
+    let params = [Param::Text(&name), Param::Text(unique)];
+    let answer = session.query(IS_DIVISIBLE, &params).await.map_err(fatal)?;
+    Ok(answer.concat() == [Some("true".to_owned())])
+}
+
 /// Takes away types that this database does not know: an enum of the source, an extension's type.
 /// What is no type's name at all is an error in the server's parser: in a transaction it is asked in
 /// a savepoint.

@@ -1,6 +1,6 @@
 //! PostgreSQL as a [`Database`].
 
-use dstream_sdk::{Error, Result};
+use dstream_sdk::{Error, Result, TimeSpan};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
     Reply, Table, TableSettings, Target, statements,
@@ -17,9 +17,12 @@ use crate::sql::Sql;
 
 /// A connection.
 pub(crate) struct Postgres {
-    session: Session,
+    pub(crate) session: Session,
     dialect: PostgresDialect,
     fingerprint: String,
+    pub(crate) connections: usize,
+    pub(crate) shared_from: usize,
+    pub(crate) lock_timeout: Option<TimeSpan>,
 }
 
 /// What writes a table.
@@ -31,6 +34,8 @@ pub(crate) struct Prepared {
     insert: String,
     /// A row of a table without columns.
     empty: String,
+    /// Whether several connections may write the table.
+    divisible: bool,
 }
 
 /// From here on COPY is faster than a set, though it takes two round trips.
@@ -57,7 +62,9 @@ impl Database for Postgres {
         let mut session = Session::open(settings, access).await.map_err(fatal)?;
         let fingerprint = identity(&mut session, settings).await?;
         let dialect = PostgresDialect::new(settings);
-        Ok(Some(Self { session, dialect, fingerprint }))
+        let Settings { connections, connections_min_changes: shared_from, lock_timeout, .. } =
+            *settings;
+        Ok(Some(Self { session, dialect, fingerprint, connections, shared_from, lock_timeout }))
     }
 
     fn dialect(&self) -> &PostgresDialect {
@@ -129,7 +136,14 @@ impl Database for Postgres {
         let sql = Sql { dialect, table, types: &types };
         let (copy, insert) = (sql.copy(), sql.insert(&all));
         let empty = statements::insert(dialect, &table.name, &[]);
-        Ok(Prepared { types, copy, insert, empty })
+        let divisible = self.connections > 1
+            && types.takes_copy
+            && catalog::is_divisible(&mut self.session, dialect, table).await?;
+        Ok(Prepared { types, copy, insert, empty, divisible })
+    }
+
+    fn is_divisible(target: &Prepared) -> bool {
+        target.divisible
     }
 
     async fn load(

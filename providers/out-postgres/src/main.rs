@@ -11,6 +11,7 @@ mod merge;
 mod session;
 mod sets;
 mod sql;
+mod two_phase;
 
 fn main() -> std::process::ExitCode {
     dstream_sdk::output::<dstream_sql::SqlOutput<database::Postgres>>(dstream_sdk::about!(

@@ -54,7 +54,8 @@ fn the_streams_that_an_input_has_are_handed_to_the_output_for_plan_and_init_only
 #[test]
 fn plan_says_why_it_does_not_know_the_streams_and_plans_the_rest() {
     let broken = with_discover("echo 'no route to host' >&2; exit 1");
-    let refused = with_discover(r#"echo '{"status":"error","error":"the source is down"}'; exit 1"#);
+    let refused =
+        with_discover(r#"echo '{"status":"error","error":"the source is down"}'; exit 1"#);
     let empty = with_discover(r#"echo '{"status":"ok"}'; exit 0"#);
     let cannot = project();
     cannot.described("count", V2_INPUT, &IN_COUNT.replace("\"check\", \"discover\"", "\"check\""));
@@ -64,7 +65,8 @@ fn plan_says_why_it_does_not_know_the_streams_and_plans_the_rest() {
         "  transform \"shape\" {\n    provider_path = \"./shape\"\n    config {}\n  }\n  output {",
     );
     between.write("dstream.hcl", &file);
-    let shape = IN_COUNT.replace("[\"input\"]", "[\"transform\"]").replace("\"required\": [\"max\"],", "");
+    let shape =
+        IN_COUNT.replace("[\"input\"]", "[\"transform\"]").replace("\"required\": [\"max\"],", "");
     between.described("shape", "#!/bin/bash\n", &shape);
     for (project, reason) in [
         (broken, "`discover` failed"),

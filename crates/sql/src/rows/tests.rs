@@ -51,6 +51,8 @@ impl Dialect for Merges {
     }
 }
 
+impl TwoPhase for Fake {}
+
 impl Database for Fake {
     type Settings = ();
     type Dialect = Merges;
