@@ -58,7 +58,7 @@ deny: ## Licences, banned crates, sources of every dependency
 ci: ## What .ci/run does: lint, test, deny
 	@.ci/run
 
-bench: ## Every promised figure beside its alternative, as a table (release; about three minutes once it is built)
+bench: ## Every promised figure beside its alternative, as a table (release; about ten minutes once it is built)
 	cargo run --release --package dstream-bench
 
 chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n plays one again)

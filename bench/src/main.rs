@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(wrong) = unknown(&args) {
+        eprintln!("{wrong}: the arguments are --quick, --check, --no-build and --only WORD");
+        return ExitCode::from(2);
+    }
     let has = |flag: &str| args.iter().any(|a| a == flag);
     let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1));
     let size = if has("--quick") { Size::QUICK } else { Size::FULL };
@@ -51,4 +55,14 @@ fn main() -> ExitCode {
     println!("{}", report::table(&size, &rows));
     let missed = rows.iter().any(|r| !r.holds);
     if has("--check") && missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The first argument that means nothing here.
+fn unknown(args: &[String]) -> Option<&String> {
+    let is_word = |at: usize| at > 0 && args[at - 1] == "--only";
+    let known = ["--quick", "--check", "--no-build", "--only"];
+    args.iter()
+        .enumerate()
+        .find(|(at, arg)| !known.contains(&arg.as_str()) && !is_word(*at))
+        .map(|(_, arg)| arg)
 }

@@ -92,13 +92,15 @@ impl<'a> Case<'a> {
         }
         self.write(1..6);
         self.source.psql(&self.database, &self.random.touch());
-        self.expect_equal(&mut host);
+        let host = self.expect_equal(host);
         dstream_tests::processes::terminate(host.pid());
         host.wait().expect(0);
         // The server notices a moment later that its reader has gone.
         let mine = format!("FROM pg_replication_slots WHERE database = '{}'", self.database);
         let active = format!("SELECT count(*) {mine} AND active");
+        let begun = Instant::now();
         while self.source.psql("postgres", &active) != "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the slot is still in use");
             std::thread::sleep(Duration::from_millis(5));
         }
         let drop = format!("SELECT pg_drop_replication_slot(slot_name) {mine}");
@@ -119,21 +121,23 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn expect_equal(&self, host: &mut Running) {
+    fn expect_equal(&self, mut host: Running) -> Running {
         let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let unequal = self.unequal();
-            let Some((table, source, target)) = unequal else { return };
+        while let Some((table, source, target)) = self.unequal() {
             if host.has_ended() || Instant::now() > deadline {
+                let ended = host.has_ended();
+                host.kill();
                 panic!(
-                    "seed {}: {table} differs (SEED={} plays it again)\n--- source\n{source}\n--- target\n{target}\n--- ended: {}",
+                    "seed {0}: {table} differs (SEED={0} plays it again)\n--- source\n{1}\n--- target\n{2}\n--- host, ended: {ended}\n{3}",
                     self.seed,
-                    self.seed,
-                    host.has_ended()
+                    short(&source),
+                    short(&target),
+                    host.wait().everything()
                 );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        host
     }
 
     fn unequal(&self) -> Option<(String, String, String)> {
@@ -144,6 +148,11 @@ impl<'a> Case<'a> {
             (source != target).then_some((table, source, target))
         })
     }
+}
+
+/// The beginnings of rows: some are long.
+fn short(rows: &str) -> String {
+    rows.lines().map(|row| row.chars().take(200).chain(['\n']).collect::<String>()).collect()
 }
 
 #[test]

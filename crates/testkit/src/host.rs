@@ -15,6 +15,9 @@ use crate::failure::{Failure, Result};
 /// How long one answer may take. Generous: tests share their machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a provider may go on in all: one that only shows signs of life would hold a test for ever.
+const LIFE: Duration = Duration::from_secs(600);
+
 /// A provider's process, with its three streams. Killed when dropped.
 #[derive(Debug)]
 pub struct FakeHost {
@@ -24,6 +27,7 @@ pub struct FakeHost {
     stderr: Arc<Mutex<String>>,
     stderr_reader: Option<JoinHandle<()>>,
     patience: Duration,
+    begun: Instant,
 }
 
 impl FakeHost {
@@ -53,7 +57,8 @@ impl FakeHost {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let lines = read_lines(stdout);
         let (stderr, reader) = read_all(stderr);
-        Ok(Self { child, stdin, lines, stderr, stderr_reader: reader, patience: PATIENCE })
+        let (patience, begun) = (PATIENCE, Instant::now());
+        Ok(Self { child, stdin, lines, stderr, stderr_reader: reader, patience, begun })
     }
 
     /// Waits this long for an answer.
@@ -127,8 +132,11 @@ impl FakeHost {
     /// passed over.
     ///
     /// # Errors
-    /// Where none comes in time.
+    /// Where none comes in time, or the provider has been going on for ten minutes.
     pub fn line(&mut self) -> Result<Option<String>> {
+        if self.begun.elapsed() > LIFE {
+            return Err(self.failure("it goes on and on".to_owned()));
+        }
         let deadline = Instant::now() + self.patience;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

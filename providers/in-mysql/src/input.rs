@@ -114,7 +114,6 @@ impl MysqlInput {
                         let message = format!("the snapshot of `{stream}` ended before its end");
                         return Err(Error::transient(message));
                     }
-                    self.handoff.pass(self.log.position());
                     tracing::info!("the snapshot is read; the log follows");
                     break;
                 }
@@ -197,6 +196,8 @@ impl MysqlInput {
 
     fn offer(&mut self, batch: &mut Batch<State>) -> Result<()> {
         self.rows = 0;
+        // Not only transactions take the log past a snapshot: a new file does, and the server's notes.
+        self.handoff.pass(self.log.position());
         let mut states = self.handoff.take_moved();
         states.push((String::new(), State::Log(self.log.state())));
         offer(&states, batch)

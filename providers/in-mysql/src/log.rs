@@ -147,7 +147,7 @@ impl Log {
         }
         match kind {
             code::TABLE_MAP => self.table_map(body, batch).await?,
-            code::XID => self.commit(end, handoff),
+            code::XID => self.commit(end),
             code::GTID | code::ANONYMOUS_GTID | code::MARIADB_GTID => {
                 let size = u64::from(header.event_size());
                 let begun = gtid::read(kind, body, header.server_id()).map_err(damaged)?;
@@ -207,7 +207,7 @@ impl Log {
     }
 
     /// The open transaction is whole.
-    fn commit(&mut self, end: Position, handoff: &mut Handoff) {
+    fn commit(&mut self, end: Position) {
         let Some(transaction) = self.transaction.take() else {
             return self.advance(end);
         };
@@ -221,7 +221,6 @@ impl Log {
             None => {}
         }
         self.advance(transaction.end.unwrap_or(end));
-        handoff.pass(&self.at);
     }
 
     async fn table_map(&mut self, body: &[u8], batch: &mut Batch<State>) -> Result<()> {

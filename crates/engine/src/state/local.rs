@@ -203,6 +203,27 @@ mod tests {
         soon.join().unwrap();
     }
 
+    /// A host that was killed is gone before its providers are, and they hold the lock too.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_left_of_a_process_that_is_gone_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalState::new(folder.path());
+        let first = store.open("orders", Duration::ZERO).unwrap();
+        let path = store.folder("orders").join("lock");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let own = std::process::id().to_string();
+        fs::write(&path, text.replace(&own, &child.id().to_string())).unwrap();
+        let later = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(800));
+            drop(first);
+        });
+        store.open("orders", Duration::ZERO).unwrap();
+        later.join().unwrap();
+    }
+
     #[test]
     fn a_document_of_a_later_version_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();

@@ -33,8 +33,31 @@ impl fmt::Display for Holder {
         if !self.since.is_empty() {
             write!(f, ", since {}", self.since)?;
         }
+        if self.is_gone() {
+            f.write_str("; it is gone, and providers that it started still live")?;
+        }
         Ok(())
     }
+}
+
+impl Holder {
+    /// Whether it was a process of this machine, and is no more.
+    fn is_gone(&self) -> bool {
+        self.host == host_name() && !is_alive(self.pid)
+    }
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // One of another user may not be asked, and lives.
+    pid.is_none_or(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// There the lock ends with the process.
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
 }
 
 /// The locked file. A provider that inherits its descriptor keeps the lock alive, so that no new
@@ -49,6 +72,10 @@ pub struct InheritedLock(pub(crate) Arc<File>);
 /// every descriptor between fork and exec, also of a lock that was given back meanwhile.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// How long it is waited for where the process that took it is gone: its providers, which hold it
+/// too, end by themselves, and on a busy machine that takes a while.
+const ORPHANED: Duration = Duration::from_secs(10);
+
 /// Takes the lock on `path`, waiting for it for up to `wait`.
 pub(super) fn acquire(
     task: &str,
@@ -59,15 +86,19 @@ pub(super) fn acquire(
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(path).map_err(|e| io("cannot open", e))?;
-    let deadline = Instant::now() + wait.max(GRACE);
+    let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => break,
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
             Err(TryLockError::WouldBlock) => {
-                return Err(StateError::Held { task: task.into(), holder: read_holder(&mut file) });
+                if begun.elapsed() >= wait.max(GRACE) {
+                    let holder = read_holder(&mut file);
+                    let gone = holder.as_ref().is_some_and(Holder::is_gone);
+                    if !gone || begun.elapsed() >= wait.max(ORPHANED) {
+                        return Err(StateError::Held { task: task.into(), holder });
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(20));
             }
             Err(TryLockError::Error(e)) => return Err(io("cannot lock", e)),
         }
@@ -79,6 +110,7 @@ pub(super) fn acquire(
 /// `None` on Windows: there nobody else may read a locked file.
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }

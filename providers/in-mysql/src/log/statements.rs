@@ -30,14 +30,14 @@ impl Log {
             .get_or_insert_with(|| Transaction::new(start, seconds * 1_000_000, None));
         match statement {
             Statement::Begin | Statement::XaStart => transaction.explicit = true,
-            Statement::Commit | Statement::Rollback | Statement::XaEnd => self.commit(end, handoff),
+            Statement::Commit | Statement::Rollback | Statement::XaEnd => self.commit(end),
             Statement::Savepoint => {}
             other => {
                 let database = String::from_utf8_lossy(query.database).into_owned();
                 let ends = !transaction.explicit;
                 self.statement(other, &database, handoff, batch).await?;
                 if ends {
-                    self.commit(end, handoff);
+                    self.commit(end);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! is read, the server hears that we live, and what it may forget.
 
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use dstream_postgres::{Message, Target, Wire};
 use dstream_sdk::Error;
@@ -18,6 +18,13 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// With this, so often that the end is noticed soon.
 const EAGER_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The server sends every message by itself, and waking a reader for each costs both sides more than
+/// the message. Under load, what comes within this time is read at once.
+const GATHERING: Duration = Duration::from_millis(1);
+
+/// Load: so many bytes within that time. With more the socket would be full before it is over.
+const LOADED: std::ops::Range<usize> = 2 * 1024..64 * 1024;
 
 /// Whole messages of the server, as they came.
 pub(crate) type Chunk = Result<Vec<u8>, dstream_postgres::Error>;
@@ -87,6 +94,23 @@ impl Feed {
     }
 }
 
+/// How much came lately.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Pace {
+    /// Notes what was read.
+    fn is_loaded(&mut self, read: usize) -> bool {
+        if self.since.elapsed() > GATHERING {
+            *self = Self { since: Instant::now(), bytes: 0 };
+        }
+        self.bytes += read;
+        LOADED.contains(&self.bytes)
+    }
+}
+
 /// The thread's side.
 struct Reader<'s> {
     wire: Wire,
@@ -117,7 +141,7 @@ impl Reader<'_> {
     /// Until the other side is gone.
     async fn relay(&mut self, eager: bool) -> Result<(), dstream_postgres::Error> {
         let mut tick = tokio::time::interval(if eager { EAGER_INTERVAL } else { STATUS_INTERVAL });
-        let mut place = None;
+        let (mut place, mut pace) = (None, Pace { since: Instant::now(), bytes: 0 });
         loop {
             tokio::select! {
                 reserved = self.sender.reserve(), if place.is_none() => match reserved {
@@ -129,11 +153,15 @@ impl Reader<'_> {
                     let mut chunk = Vec::new();
                     self.wire.take_buffered(&mut chunk);
                     let asked = self.look_at(&chunk)?;
+                    let loaded = pace.is_loaded(chunk.len());
                     if let Some(place) = place.take_if(|_| !chunk.is_empty()) {
                         place.send(Ok(chunk));
                     }
                     if asked {
                         self.status(false).await?;
+                    }
+                    if loaded {
+                        tokio::time::sleep(GATHERING).await;
                     }
                 }
                 changed = self.confirmed.changed() => {
@@ -175,5 +203,20 @@ impl Reader<'_> {
         message.extend_from_slice(&u64::try_from(since_2000).unwrap_or(0).to_be_bytes());
         message.push(u8::from(answer));
         self.wire.send_copy_data(&message).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_small_messages_at_once_are_a_load_and_a_few_or_a_flood_are_not() {
+        let mut pace = Pace { since: Instant::now() + Duration::from_secs(60), bytes: 0 };
+        assert!(!pace.is_loaded(100), "one message is handed on without delay");
+        assert!((0..30).any(|_| pace.is_loaded(100)));
+        assert!(!pace.is_loaded(64 * 1024), "the socket would be full");
+        pace.since = Instant::now() - Duration::from_secs(1);
+        assert!(!pace.is_loaded(100), "what came long ago does not count");
     }
 }

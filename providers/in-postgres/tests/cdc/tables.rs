@@ -123,7 +123,9 @@ fn never_follows_a_new_table_and_does_not_read_it() {
     let mut run = db.run(&db.config(&["public.*"], more));
     run.wait_until(|run| run.states.contains_key(""));
     db.sql("CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)");
+    let begun = std::time::Instant::now();
     while db.sql("SELECT count(*) FROM pg_publication_tables") != "2" {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "the table is not published");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     db.sql("INSERT INTO b VALUES (2)");
