@@ -13,7 +13,7 @@ use crate::database::Postgres;
 use crate::failure::fatal;
 
 /// How long a lane waits for a lock: perhaps another lane of the same run holds it.
-const PATIENCE_MS: u64 = 2000;
+const PATIENCE_MS: u128 = 2000;
 
 /// The identifier of a prepared transaction that another session is about to end.
 const BUSY: &str = "55000";
@@ -62,7 +62,7 @@ impl TwoPhase for Postgres {
 
     async fn hurry(&mut self) -> Result<()> {
         let sql = match self.lock_timeout {
-            Some(own) if own.as_millis() <= PATIENCE_MS => return Ok(()),
+            Some(own) if (1..=PATIENCE_MS).contains(&own.as_millis()) => return Ok(()),
             _ => format!("SET LOCAL lock_timeout = {PATIENCE_MS}"),
         };
         self.session.run(&sql).await.map_err(fatal)
