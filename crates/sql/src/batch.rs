@@ -2,6 +2,8 @@
 
 mod divide;
 
+pub(crate) use divide::ByKey;
+pub use divide::Sameness;
 use dstream_sdk::row::Cell;
 
 /// One change. Rows, keys and column sets are indices into the [`Batch`].

@@ -4,7 +4,9 @@ use dstream_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target, TwoPhase, catalog};
+use crate::{
+    Batch, Dialect, Mode, Sameness, Table, TableName, TableSettings, Target, TwoPhase, catalog,
+};
 
 /// A connection, with at most one transaction open. Every method may wait; cancelled (its future
 /// dropped), the value is dropped as well, which rolls back what is open.
@@ -180,10 +182,11 @@ pub trait Database: TwoPhase + Sized + 'static {
         settings: &TableSettings,
     ) -> Result<Self::Target>;
 
-    /// Whether several connections may write this table at the same time, each its own keys: nothing
-    /// makes one of them wait for the rows of another.
-    fn is_divisible(_: &Self::Target) -> bool {
-        false
+    /// Where several connections may write this table at the same time, each its own keys, because
+    /// nothing makes one of them wait for the rows of another: how the texts of each column of
+    /// the key are compared. Where there is no key, any rows go to any connection. `None`: one writes it.
+    fn divisible(_: &Self::Target) -> Option<&[Sameness]> {
+        None
     }
 
     /// Writes the changes of a batch, in order or as if in order.

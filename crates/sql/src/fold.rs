@@ -241,7 +241,7 @@ impl<'a> Fold<'_, 'a> {
 }
 
 /// A key as one text; each part of several with its length.
-pub(crate) fn joined<'a>(cells: impl Iterator<Item = Cell<'a>> + Clone) -> Cow<'a, str> {
+fn joined<'a>(cells: impl Iterator<Item = Cell<'a>> + Clone) -> Cow<'a, str> {
     let mut all = cells.clone();
     if let (Some(only), None) = (all.next(), all.next()) {
         return content(only);

@@ -6,17 +6,20 @@
 //! 3. The prepared transactions are committed.
 //!
 //! So whether a prepared transaction belongs to the rows is decided by the mark. A lane holds on to the
-//! run's name before it looks at the epoch; a newer run raises the epoch, then ends what is
-//! prepared until nobody holds on to the name: nothing can be prepared behind its back.
+//! run's name before it looks at the epoch; a newer run raises the epoch, then [settles](settle) what
+//! is prepared until nobody holds on to the name: nothing can be prepared behind its back.
+
+mod settle;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use dstream_sdk::{CommitMark, Result, fail, tracing};
+use dstream_sdk::{CommitMark, Error, Result, fail};
 use futures_util::future::join_all;
 
 use crate::bookkeeping::Books;
 use crate::{Access, Database, TableName};
+
+pub(crate) use settle::{Settled, commit_of, settle};
 
 /// How the open transaction is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,16 @@ impl<D: Database> Lanes<D> {
         (self.run, self.epoch) = (run, epoch);
     }
 
+    /// Ends what this run has left prepared. `saved`: the mark beside the rows.
+    pub(crate) async fn settle(
+        &self,
+        db: &mut D,
+        books: &Books,
+        saved: Option<CommitMark>,
+    ) -> Result<Settled> {
+        settle(db, books, &self.run, self.epoch, saved).await
+    }
+
     /// Whether lanes hold rows.
     pub(crate) fn hold_rows(&self) -> bool {
         self.list.iter().any(|lane| lane.open)
@@ -73,7 +86,8 @@ impl<D: Database> Lanes<D> {
     ) -> Result<()> {
         for (at, wanted) in wanted.iter().enumerate() {
             if self.list.len() <= at {
-                let Some(db) = D::connect(settings, Access::Run).await? else { continue };
+                let db = D::connect(settings, Access::Run).await?;
+                let db = db.ok_or_else(|| Error::transient("the database is gone"))?;
                 self.list.push(Lane { db, open: false });
             }
             let lane = &mut self.list[at];
@@ -112,7 +126,7 @@ impl<D: Database> Lanes<D> {
         let committed = open.map(|(at, lane)| async move {
             lane.db.resolve(&name(run, epoch, id, at), true).await?;
             lane.open = false;
-            fail::point("after_lane");
+            fail::point("after_commit_prepared");
             Ok(())
         });
         join_all(committed).await.into_iter().collect()
@@ -137,37 +151,9 @@ impl<D: Database> Lanes<D> {
         self.manner = Manner::Undecided;
         self.fresh.clear();
     }
-
-    /// Ends what is prepared. `saved`: the mark beside the rows.
-    pub(crate) async fn settle(&self, db: &mut D, saved: Option<CommitMark>) -> Result<()> {
-        settle(db, &self.run, saved).await
-    }
 }
 
-/// Between two looks at what an older run still holds.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Ends what older runs have left prepared, and waits until none of them can prepare anything more.
-/// The epoch has been raised before, or nobody runs.
-pub(crate) async fn settle<D: Database>(
-    db: &mut D,
-    run: &str,
-    saved: Option<CommitMark>,
-) -> Result<()> {
-    loop {
-        for name in db.prepared(run).await? {
-            let Some(mark) = mark_of(run, &name) else { continue };
-            let commit = saved == Some(mark);
-            tracing::warn!(name, commit, "ending what an older run has left prepared");
-            db.resolve(&name, commit).await?;
-        }
-        if db.is_free(run).await? {
-            return Ok(());
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
+/// What a lane's transaction is called.
 fn name(run: &str, epoch: u64, id: u64, lane: usize) -> String {
     format!("{run}/{epoch}/{id}/{lane}")
 }

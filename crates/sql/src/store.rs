@@ -152,7 +152,7 @@ impl<D: Database> Store<D> {
         self.books.check_epoch(&mut db, ("", ""), self.claimed.epoch).await?;
         let saved = self.books.mark(&mut db).await?;
         db.commit().await?;
-        self.db.lanes.settle(&mut db, saved).await
+        self.db.lanes.settle(&mut db, &self.books, saved).await.map(drop)
     }
 
     fn mark(&self, id: u64) -> CommitMark {
@@ -225,6 +225,7 @@ async fn take_lanes<D: Database>(
         db.can_prepare().await?;
     }
     let run = db.run_name(&books.owner.name()).await?;
-    db.lanes.named(run.clone(), claimed.epoch);
-    settle(&mut **db, &run, claimed.previous).await
+    settle(&mut **db, books, &run, claimed.epoch, claimed.previous).await?;
+    db.lanes.named(run, claimed.epoch);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use dstream_sdk::{Error, Result, TimeSpan};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Table, TableSettings, Target, statements,
+    Reply, Sameness, Table, TableSettings, Target, statements,
 };
 
 use crate::append;
@@ -34,8 +34,8 @@ pub(crate) struct Prepared {
     insert: String,
     /// A row of a table without columns.
     empty: String,
-    /// Whether several connections may write the table.
-    divisible: bool,
+    /// How its keys are compared, where several connections may write the table.
+    divisible: Option<Vec<Sameness>>,
 }
 
 /// From here on COPY is faster than a set, though it takes two round trips.
@@ -136,14 +136,15 @@ impl Database for Postgres {
         let sql = Sql { dialect, table, types: &types };
         let (copy, insert) = (sql.copy(), sql.insert(&all));
         let empty = statements::insert(dialect, &table.name, &[]);
-        let divisible = self.connections > 1
-            && types.takes_copy
-            && catalog::is_divisible(&mut self.session, dialect, table).await?;
+        let divisible = match self.connections > 1 && types.takes_copy {
+            true => catalog::divisible(&mut self.session, existing, table).await?,
+            false => None,
+        };
         Ok(Prepared { types, copy, insert, empty, divisible })
     }
 
-    fn is_divisible(target: &Prepared) -> bool {
-        target.divisible
+    fn divisible(target: &Prepared) -> Option<&[Sameness]> {
+        target.divisible.as_deref()
     }
 
     async fn load(

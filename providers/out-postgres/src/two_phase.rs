@@ -51,10 +51,11 @@ impl TwoPhase for Postgres {
         ))
     }
 
-    /// Identifiers are those of the whole cluster, and have 199 bytes.
+    /// Identifiers are those of the whole cluster, and have at most 199 bytes. Not by md5, which some
+    /// servers refuse.
     async fn run_name(&mut self, owner: &str) -> Result<String> {
-        let sql = "SELECT 'dstream/' || md5($1) || '/' || oid::text FROM pg_database \
-             WHERE datname = current_database()";
+        let sql = "SELECT 'dstream/' || left(encode(sha256(convert_to($1, 'UTF8')), 'hex'), 32) \
+             || '/' || oid::text FROM pg_database WHERE datname = current_database()";
         let name = self.session.query(sql, &[Param::Text(owner)]).await.map_err(fatal)?;
         let name = name.concat().into_iter().flatten().next();
         name.ok_or_else(|| Error::transient("the database has no name"))

@@ -4,7 +4,7 @@ use dstream_sdk::{Error, Result, tracing};
 use futures_util::future::join_all;
 
 use super::Writer;
-use crate::batch::Batch;
+use crate::batch::{Batch, ByKey, Sameness};
 use crate::config::Mode;
 use crate::database::{Database, DbResult, Failure, Refused};
 use crate::lanes::Manner;
@@ -27,10 +27,9 @@ impl<D: Database> Writer<'_, D> {
         let mut shares: Vec<Share<'a>> = (0..=most).map(|_| Vec::new()).collect();
         for (at, batch) in groups.iter().filter(|(_, batch)| !batch.is_empty()) {
             let target = &self.targets.list[*at];
-            if !self.is_divisible(target) {
-                continue;
-            }
-            let by_key = (self.settings.mode == Mode::Upsert).then_some(&target.key_at[..]);
+            let Some(same) = self.divisible(target) else { continue };
+            let by_key = ByKey { at: &target.key_at, same };
+            let by_key = (self.settings.mode == Mode::Upsert).then_some(by_key);
             let Some(parts) = batch.divide(most + 1, by_key) else {
                 return self
                     .alone("a change concerns the rows of several connections")
@@ -41,7 +40,7 @@ impl<D: Database> Writer<'_, D> {
             }
         }
         for (at, batch) in groups {
-            if !self.is_divisible(&self.targets.list[*at]) && !batch.is_empty() {
+            if self.divisible(&self.targets.list[*at]).is_none() && !batch.is_empty() {
                 shares[0].push((*at, std::mem::take(batch)));
             }
         }
@@ -58,8 +57,9 @@ impl<D: Database> Writer<'_, D> {
         self.db.lanes.manner
     }
 
-    fn is_divisible(&self, target: &Target<D::Target>) -> bool {
-        D::is_divisible(&target.own) && !self.db.lanes.fresh.contains(&target.table.name)
+    fn divisible<'t>(&self, target: &'t Target<D::Target>) -> Option<&'t [Sameness]> {
+        let is_fresh = self.db.lanes.fresh.contains(&target.table.name);
+        D::divisible(&target.own).filter(|_| !is_fresh)
     }
 
     /// The first connection writes the transaction alone; where others hold rows already, all of it
