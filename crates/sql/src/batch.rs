@@ -3,7 +3,7 @@
 mod divide;
 
 pub(crate) use divide::ByKey;
-pub use divide::Sameness;
+pub use divide::{Division, Sameness};
 use dstream_sdk::row::Cell;
 
 /// One change. Rows, keys and column sets are indices into the [`Batch`].

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Batch, Dialect, Mode, Sameness, Table, TableName, TableSettings, Target, TwoPhase, catalog,
+    Batch, Dialect, Division, Mode, Table, TableName, TableSettings, Target, TwoPhase, catalog,
 };
 
 /// A connection, with at most one transaction open. Every method may wait; cancelled (its future
@@ -182,11 +182,9 @@ pub trait Database: TwoPhase + Sized + 'static {
         settings: &TableSettings,
     ) -> Result<Self::Target>;
 
-    /// Where several connections may write this table at the same time, each its own keys, because
-    /// nothing makes one of them wait for the rows of another: how the texts of each column of
-    /// the key are compared. Where there is no key, any rows go to any connection. `None`: one writes it.
-    fn divisible(_: &Self::Target) -> Option<&[Sameness]> {
-        None
+    /// Who may write this table where a run has several connections.
+    fn division(_: &Self::Target) -> Division<'_> {
+        Division::Alone
     }
 
     /// Writes the changes of a batch, in order or as if in order.

@@ -41,7 +41,7 @@ mod targets;
 mod two_phase;
 mod writer;
 
-pub use batch::{Batch, Change, Sameness};
+pub use batch::{Batch, Change, Division, Sameness};
 pub use bookkeeping::{BookTypes, Owner};
 pub use config::{Config, Delete, Evolve, Mode, TableSettings};
 pub use database::{

@@ -1,7 +1,7 @@
 //! Looks at tables in the catalog.
 
 use dstream_postgres::Result;
-use dstream_sql::{Column, Dialect, Existing, Param, Sameness, Table};
+use dstream_sql::{Column, Dialect, Existing, Param, Table};
 
 use crate::dialect::PostgresDialect;
 use crate::encoding::Encoding;
@@ -35,54 +35,6 @@ pub(crate) const UNIQUE: &str = "SELECT n.nspname::text, c.relname::text, i.inde
 /// COPY writes tables; what is a view takes INSERT alone, and so does a table with policies.
 const TAKES_COPY: &str = "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) \
      FROM pg_class WHERE oid = to_regclass($1)";
-
-/// Whether rows of a table that are written by several transactions, each with its own keys, do not
-/// wait for each other, or for what another has not committed: it is one table, without foreign keys
-/// (which are triggers), rules, or a unique index beside the key (how many there may be is the second
-/// parameter). Keys that differ as bytes must be different ones, and numbers are not rounded to tens.
-const IS_DIVISIBLE: &str = "SELECT c.relkind = 'r' AND c.relpersistence <> 't' \
-       AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgenabled <> 'D') \
-       AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid) \
-       AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) \
-       AND (SELECT count(*) FROM pg_index \
-            WHERE indrelid = c.oid AND (indisunique OR indisexclusion))::text = $2 \
-       AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_collation l ON l.oid = ANY (i.indcollation) \
-            WHERE i.indrelid = c.oid AND i.indisunique AND NOT l.collisdeterministic) \
-       AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
-            WHERE a.attrelid = c.oid AND 'numeric'::regtype IN (t.oid, t.typbasetype) \
-              AND greatest(a.atttypmod, t.typtypmod) >= 4 \
-              AND (greatest(a.atttypmod, t.typtypmod) - 4) & 1024 <> 0) \
-     FROM pg_class c WHERE c.oid = to_regclass($1)";
-
-/// How the columns of the key are compared, where several connections may write the table.
-pub(crate) async fn divisible(
-    session: &mut Session,
-    existing: &Existing<PostgresDialect>,
-    table: &Table,
-) -> dstream_sdk::Result<Option<Vec<Sameness>>> {
-    // That of the key is there: an upsert has looked for it.
-    let unique = if table.key.is_empty() { "0" } else { "1" };
-    let name = existing.dialect.quote_table(&table.name);
-    let params = [Param::Text(&name), Param::Text(unique)];
-    let answer = session.query(IS_DIVISIBLE, &params).await.map_err(fatal)?;
-    if answer.concat() != [Some("true".to_owned())] {
-        return Ok(None);
-    }
-    let same = |name: &String| Ok(sameness(&existing.column(name)?.data_type));
-    let same = table.key.iter().map(same).collect::<dstream_sdk::Result<Vec<_>>>()?;
-    let known = same.is_empty() || same.iter().any(|same| *same != Sameness::Unknown);
-    Ok(known.then_some(same))
-}
-
-/// Of the type that a column's type is made of. Times and numbers with fractions have many texts.
-fn sameness(base_type: &str) -> Sameness {
-    match base_type {
-        "int2" | "int4" | "int8" | "oid" | "numeric" => Sameness::Integer,
-        "text" | "varchar" | "bpchar" => Sameness::Text,
-        "uuid" => Sameness::Uuid,
-        _ => Sameness::Unknown,
-    }
-}
 
 /// Takes away types that this database does not know: an enum of the source, an extension's type.
 /// What is no type's name at all is an error in the server's parser: in a transaction it is asked in

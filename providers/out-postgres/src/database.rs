@@ -2,14 +2,15 @@
 
 use dstream_sdk::{Error, Result, TimeSpan};
 use dstream_sql::{
-    Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Sameness, Table, TableSettings, Target, statements,
+    Access, Batch, Database, DbResult, Dialect as _, Division, Existing, Loading, Mode, Param,
+    Refused, Reply, Table, TableSettings, Target, statements,
 };
 
 use crate::append;
 use crate::catalog::{self, Types};
 use crate::config::Settings;
 use crate::dialect::PostgresDialect;
+use crate::divided::{Divided, divided};
 use crate::failure::fatal;
 use crate::merge::Merging;
 use crate::session::Session;
@@ -34,8 +35,8 @@ pub(crate) struct Prepared {
     insert: String,
     /// A row of a table without columns.
     empty: String,
-    /// How its keys are compared, where several connections may write the table.
-    divisible: Option<Vec<Sameness>>,
+    /// Which connections may write the table.
+    divided: Divided,
 }
 
 /// From here on COPY is faster than a set, though it takes two round trips.
@@ -136,15 +137,15 @@ impl Database for Postgres {
         let sql = Sql { dialect, table, types: &types };
         let (copy, insert) = (sql.copy(), sql.insert(&all));
         let empty = statements::insert(dialect, &table.name, &[]);
-        let divisible = match self.connections > 1 && types.takes_copy {
-            true => catalog::divisible(&mut self.session, existing, table).await?,
-            false => None,
+        let divided = match self.connections {
+            1 => Divided::Alone,
+            _ => divided(&mut self.session, existing, table).await?,
         };
-        Ok(Prepared { types, copy, insert, empty, divisible })
+        Ok(Prepared { types, copy, insert, empty, divided })
     }
 
-    fn divisible(target: &Prepared) -> Option<&[Sameness]> {
-        target.divisible.as_deref()
+    fn division(target: &Prepared) -> Division<'_> {
+        target.divided.as_division()
     }
 
     async fn load(

@@ -5,6 +5,7 @@ mod catalog;
 mod config;
 mod database;
 mod dialect;
+mod divided;
 mod encoding;
 mod failure;
 mod merge;

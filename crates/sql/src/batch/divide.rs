@@ -21,6 +21,19 @@ pub enum Sameness {
     Unknown,
 }
 
+/// Who may write a table in a transaction of several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Division<'t> {
+    /// Any of them any row: each is new, and none makes another wait.
+    Rows,
+    /// Each of them its own keys: how the texts of the key's columns are compared.
+    Keys(&'t [Sameness]),
+    /// One of them.
+    One,
+    /// One, and it writes the other tables as well: what becomes of a row depends on theirs.
+    Alone,
+}
+
 /// How a key is found in a row and in itself, column by column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByKey<'k> {

@@ -4,7 +4,7 @@ use dstream_sdk::{Error, Result, tracing};
 use futures_util::future::join_all;
 
 use super::Writer;
-use crate::batch::{Batch, ByKey, Sameness};
+use crate::batch::{Batch, ByKey, Division};
 use crate::config::Mode;
 use crate::database::{Database, DbResult, Failure, Refused};
 use crate::lanes::Manner;
@@ -25,25 +25,33 @@ impl<D: Database> Writer<'_, D> {
             return Ok(None);
         }
         let mut shares: Vec<Share<'a>> = (0..=most).map(|_| Vec::new()).collect();
-        for (at, batch) in groups.iter().filter(|(_, batch)| !batch.is_empty()) {
+        let (mut whole, mut why) = (Vec::new(), None);
+        for (at, batch) in groups.iter_mut().filter(|(_, batch)| !batch.is_empty()) {
             let target = &self.targets.list[*at];
-            let Some(same) = self.divisible(target) else { continue };
-            let by_key = ByKey { at: &target.key_at, same };
-            let by_key = (self.settings.mode == Mode::Upsert).then_some(by_key);
+            let by_key = match self.division(target) {
+                Division::Rows => None,
+                Division::Keys(same) => Some(ByKey { at: &target.key_at, same }),
+                Division::One => {
+                    whole.push((*at, batch));
+                    continue;
+                }
+                Division::Alone => {
+                    why = Some("a table has triggers, rules or policies");
+                    break;
+                }
+            };
             let Some(parts) = batch.divide(most + 1, by_key) else {
-                return self
-                    .alone("a change concerns the rows of several connections")
-                    .map(|()| None);
+                why = Some("a change concerns the rows of several connections");
+                break;
             };
             for (share, part) in shares.iter_mut().zip(parts).filter(|(_, part)| !part.is_empty()) {
                 share.push((*at, part));
             }
         }
-        for (at, batch) in groups {
-            if self.divisible(&self.targets.list[*at]).is_none() && !batch.is_empty() {
-                shares[0].push((*at, std::mem::take(batch)));
-            }
+        if let Some(why) = why {
+            return self.alone(why).map(|()| None);
         }
+        shares[0].extend(whole.into_iter().map(|(at, batch)| (at, std::mem::take(batch))));
         Ok(Some(shares))
     }
 
@@ -57,9 +65,12 @@ impl<D: Database> Writer<'_, D> {
         self.db.lanes.manner
     }
 
-    fn divisible<'t>(&self, target: &'t Target<D::Target>) -> Option<&'t [Sameness]> {
-        let is_fresh = self.db.lanes.fresh.contains(&target.table.name);
-        D::divisible(&target.own).filter(|_| !is_fresh)
+    fn division<'t>(&self, target: &'t Target<D::Target>) -> Division<'t> {
+        match D::division(&target.own) {
+            Division::Alone => Division::Alone,
+            _ if self.db.lanes.fresh.contains(&target.table.name) => Division::One,
+            division => division,
+        }
     }
 
     /// The first connection writes the transaction alone; where others hold rows already, all of it
