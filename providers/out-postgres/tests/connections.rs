@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use dstream_sql_testkit::kill::{Kill, ROWS, Run, one_run};
-use dstream_sql_testkit::{TestDatabase as _, Value, commit, error_of, finish, json, row};
+use dstream_sql_testkit::{TestDatabase as _, Value, commit, error_of, finish, json, row, send};
 use wide::Wide;
 
 mod as_with_one {
@@ -25,6 +25,7 @@ mod as_with_one {
 }
 
 const COUNTS: &str = "SELECT count(*), count(DISTINCT id) FROM s";
+const WRITERS: &str = "SELECT count(DISTINCT xmin::text) FROM s";
 const LEFT: &str = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()";
 
 /// Sends so many rows and their checkpoint; what is said of it.
@@ -35,29 +36,19 @@ fn many(host: &mut dstream_sql_testkit::FakeHost, ids: std::ops::Range<u64>, id:
     commit(host, id)
 }
 
-#[test]
-fn a_run_that_is_killed_at_any_step_of_a_commit_loses_and_doubles_nothing() {
-    let points = [
-        "before_prepare",
-        "after_prepare",
-        "before_main_commit",
-        "after_main_commit",
-        "after_lane",
-    ];
-    for mode in ["append", "upsert"] {
-        for point in points {
-            let db = Wide::new();
-            db.sql(wide::TABLE[usize::from(mode == "upsert")]);
-            let mut killed = 0;
-            for count in 1..=12 {
-                let at: &'static str = format!("{point}:{count}").leak();
-                killed += usize::from(one_run(&db, mode, Kill::At(Some(at))));
-            }
-            assert!(killed >= 5, "{mode} {point}: only {killed} kills");
-            while one_run(&db, mode, Kill::At(None)) {}
-            assert_eq!(db.sql(COUNTS), format!("{ROWS}|{ROWS}"), "{mode} {point}");
-            assert_eq!(db.sql(LEFT), "0", "{mode} {point}");
-        }
+/// A schema between rows: those before it are written by themselves.
+fn schema_of(host: &mut dstream_sql_testkit::FakeHost, kind: &str) {
+    let fields = json!([{"name": "id", "type": "string"}, {"name": "a", "type": "string"}]);
+    let schema = json!({"stream": "s", "key": ["id"], "fields": fields});
+    host.send_json(&json!({"@schema": schema})).unwrap_or_else(|error| panic!("{kind}: {error}"));
+}
+
+/// Until a query has this answer.
+fn wait_for(db: &Wide, query: &str, answer: &str) {
+    let began = Instant::now();
+    while db.sql(query) != answer {
+        assert!(began.elapsed() < Duration::from_secs(30), "{query}: {}", db.sql(query));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -68,7 +59,7 @@ fn rows_are_written_by_several_connections() {
     let (mut host, _) = db.start(&json!({}));
     assert_eq!(many(&mut host, 0..500, 1)["@committed"]["written"], 500);
     finish(host);
-    assert_eq!(db.sql("SELECT count(DISTINCT xmin::text) FROM s"), "4");
+    assert_eq!(db.sql(WRITERS), "4");
     assert_eq!(db.sql(LEFT), "0");
 }
 
@@ -77,9 +68,7 @@ fn a_table_whose_rows_may_wait_for_each_other_is_written_by_one() {
     for more in [
         "CREATE UNIQUE INDEX ON s (a)",
         "CREATE TABLE o (id bigint REFERENCES s)",
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
-         CREATE TRIGGER t BEFORE INSERT ON s FOR EACH ROW EXECUTE FUNCTION f()",
-        "CREATE RULE r AS ON DELETE TO s DO NOTHING",
+        "CREATE TABLE o () INHERITS (s)",
     ] {
         let db = Wide::new();
         db.sql(wide::TABLE[1]);
@@ -87,27 +76,104 @@ fn a_table_whose_rows_may_wait_for_each_other_is_written_by_one() {
         let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
         assert_eq!(many(&mut host, 0..100, 1)["@committed"]["written"], 100);
         finish(host);
-        assert_eq!(db.sql("SELECT count(DISTINCT xmin::text) FROM s"), "1", "{more}");
+        assert_eq!(db.sql(WRITERS), "1", "{more}");
     }
 }
 
-/// The keys are one to the server, and two to us: a connection waits for another of the same run.
+/// What a trigger finds in other tables must not depend on who has written it.
 #[test]
-fn connections_that_wait_for_each_other_leave_the_rows_to_one() {
-    let db = Wide::new();
-    db.sql("CREATE TABLE s (id numeric PRIMARY KEY, a text)");
-    let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
-    for round in 0..2 {
-        for id in 0..40 {
-            let id = format!("{id}.{}", "0".repeat(1 + round * 3));
-            row(&mut host, "insert", &json!({"id": id, "a": round}), &json!({}));
+fn a_table_with_triggers_has_the_others_written_by_its_connection_too() {
+    let add = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN NEW.a := (SELECT count(*) FROM s); RETURN NEW; END'; ";
+    for more in [
+        "CREATE TABLE c (id bigint, a text); \
+         CREATE TRIGGER t BEFORE INSERT ON c FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TABLE c (id bigint, a text) PARTITION BY RANGE (id); \
+         CREATE TABLE d PARTITION OF c DEFAULT; \
+         CREATE TRIGGER t BEFORE INSERT ON d FOR EACH ROW EXECUTE FUNCTION f()",
+    ] {
+        let db = Wide::new();
+        db.sql(wide::TABLE[1]);
+        db.sql(&format!("{add}{more}"));
+        let (mut host, _) = db.start(&json!({"mode": "append"}));
+        db.sql("ALTER TABLE s DROP CONSTRAINT s_pkey");
+        // Written and taken back, or not begun: the rows of s are there when c's are written.
+        for at in 0..100 {
+            row(&mut host, "insert", &json!({"id": at}), &json!({}));
         }
+        host.send_json(&json!({"@schema": {"stream": "s", "fields": [
+            {"name": "id", "type": "int64"}, {"name": "a", "type": "string"}]}}))
+            .unwrap();
+        send(&mut host, "c", "insert", &json!({"id": 1}), &json!({}));
+        assert_eq!(commit(&mut host, 1)["@committed"]["written"], 101);
+        finish(host);
+        assert_eq!(db.sql("SELECT a FROM c"), "100", "{more}");
+        assert_eq!(db.sql(WRITERS), "1", "{more}");
     }
-    let began = Instant::now();
-    assert_eq!(commit(&mut host, 1)["@committed"]["written"], 80);
-    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+/// Of a key that is not there yet, a connection that deletes it sees nothing of the one that makes it.
+#[test]
+fn keys_that_are_one_to_the_server_stay_with_one_connection() {
+    let uuid = |id: usize| format!("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a{id:02x}");
+    let number = |id: usize| id.to_string();
+    let cases: [(&str, &dyn Fn(usize) -> String, &dyn Fn(usize) -> String); 5] = [
+        ("bigint", &number, &|id| format!("0{id}")),
+        ("numeric(10)", &number, &|id| format!("+{id}")),
+        ("numeric", &number, &|id| format!("{id}.0")),
+        ("uuid", &uuid, &|id| uuid(id).to_uppercase().replace('-', "")),
+        ("char(40)", &number, &|id| format!("{id}  ")),
+    ];
+    for (kind, one, other) in cases {
+        let db = Wide::new();
+        db.sql(&format!("CREATE TABLE s (id {kind} PRIMARY KEY, a text)"));
+        let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
+        for id in 0..40 {
+            row(&mut host, "insert", &json!({"id": one(id), "a": "1"}), &json!({}));
+        }
+        // Written before what follows, in the same transaction.
+        schema_of(&mut host, kind);
+        for id in 0..40 {
+            row(&mut host, "delete", &json!({"id": other(id)}), &json!({}));
+        }
+        assert_eq!(commit(&mut host, 1)["@committed"]["written"], 80, "{kind}");
+        finish(host);
+        assert_eq!(db.sql("SELECT count(*) FROM s"), "0", "{kind}");
+    }
+}
+
+/// Another session has a row: nobody knows that it is not another connection of this run.
+#[test]
+fn a_connection_that_waits_for_long_leaves_all_rows_to_one() {
+    let db = Wide::new();
+    db.sql(wide::TABLE[1]);
+    let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
+    let mut write = |round: u64| {
+        for id in 0..100 {
+            row(&mut host, "update", &json!({"id": id, "a": round.to_string()}), &json!({}));
+        }
+        assert_eq!(commit(&mut host, round)["@committed"]["written"], 100);
+        let at_last = format!("SELECT count(*) FROM s WHERE a = '{round}'");
+        assert_eq!(db.sql(&at_last), "100");
+        db.sql(WRITERS)
+    };
+    assert_eq!(write(1), "4");
+    let one = std::thread::scope(|scope| {
+        let held = "BEGIN; DELETE FROM s WHERE id = 7; SELECT pg_sleep(3); ROLLBACK";
+        let other = scope.spawn(|| db.sql(held));
+        wait_for(
+            &db,
+            "SELECT count(*) FROM pg_locks WHERE relation = 's'::regclass AND mode = 'RowExclusiveLock'",
+            "1",
+        );
+        let writers = write(2);
+        other.join().unwrap();
+        writers
+    });
+    assert_eq!(one, "1");
+    // The next ones are divided again.
+    assert_eq!(write(3), "4");
     finish(host);
-    assert_eq!(db.sql("SELECT count(*), count(*) FILTER (WHERE a = '1') FROM s"), "40|40");
 }
 
 #[test]
@@ -120,7 +186,14 @@ fn too_few_prepared_transactions_are_told_with_the_setting() {
     assert_eq!((&answer["kind"], &answer["path"]), (&json!("config"), &json!("connections")));
     let (_, answer) = db.begin(&json!({"connections": 17}));
     assert_eq!(answer["path"], "connections", "{answer}");
-    assert_eq!(Wide::new().ask("check", &json!({}))["status"], "ok");
+    for operation in ["plan", "init"] {
+        let error = db.ask(operation, &config)["error"].to_string();
+        assert!(error.contains("max_prepared_transactions = 2"), "{operation}: {error}");
+    }
+    let db = Wide::new();
+    for operation in ["check", "plan", "init"] {
+        assert_eq!(db.ask(operation, &json!({}))["status"], "ok");
+    }
 }
 
 /// Prepared, and perhaps the checkpoint beside it, when both the output and the server are killed.
@@ -144,15 +217,40 @@ fn a_server_that_is_killed_in_between_finds_the_prepared_transactions_again() {
     }
 }
 
+/// The table is not the task's own, so its rows are left.
 #[test]
-fn destroy_ends_what_a_killed_run_left_prepared() {
-    let db = Wide::new();
-    assert!(one_run(&db, "append", Kill::At(Some("before_main_commit:1"))));
-    assert_eq!(db.sql(LEFT), "3");
-    let said = db.ask("destroy", &json!({}));
-    assert_eq!(said["status"], "ok", "{said}");
-    assert_eq!(db.sql(LEFT), "0");
-    assert!(db.tables().is_empty());
+fn status_shows_what_a_killed_run_left_prepared_and_destroy_ends_it() {
+    for (point, said, ended, rows) in [
+        ("before_main_commit:1", "rolls back them", "rolled back", "0"),
+        ("after_main_commit:1", "commits them", "committed", "150"),
+    ] {
+        let db = Wide::new();
+        db.sql(wide::TABLE[0]);
+        assert!(one_run(&db, "append", Kill::At(Some(point))));
+        assert_eq!(db.sql(LEFT), "3");
+        let prepared = |answer: &Value| -> Vec<Value> {
+            let all = answer["resources"].as_array().unwrap().iter();
+            all.filter(|one| one["type"] == "prepared transaction").cloned().collect()
+        };
+        let status = db.ask("status", &json!({}));
+        let shown = prepared(&status);
+        assert_eq!(shown.len(), 3, "{status}");
+        for one in &shown {
+            assert_eq!((&one["action"], &one["kept"]), (&json!("exists"), &Value::Null));
+            assert!(one["detail"].as_str().unwrap().contains(said), "{one}");
+            let there = format!(
+                "SELECT count(*) FROM pg_prepared_xacts WHERE gid = '{}'",
+                one["name"].as_str().unwrap()
+            );
+            assert_eq!(db.sql(&there), "1");
+        }
+        let said = db.ask("destroy", &json!({}));
+        assert_eq!(said["status"], "ok", "{said}");
+        assert!(prepared(&said).iter().all(|one| one["action"] == ended), "{said}");
+        assert_eq!((prepared(&said).len(), db.sql(LEFT).as_str()), (3, "0"));
+        assert_eq!(db.tables(), ["public.s"]);
+        assert_eq!(db.sql("SELECT count(*) FROM s"), rows);
+    }
 }
 
 /// A commit that the server refuses is no reason to leave locks behind.
@@ -165,7 +263,7 @@ fn a_commit_that_fails_leaves_nothing_prepared() {
          CREATE TABLE c (id bigint REFERENCES p DEFERRABLE INITIALLY DEFERRED)",
     );
     let (mut host, _) = db.start(&json!({}));
-    dstream_sql_testkit::send(&mut host, "c", "insert", &json!({"id": 7}), &json!({}));
+    send(&mut host, "c", "insert", &json!({"id": 7}), &json!({}));
     let error = error_of(&many(&mut host, 0..100, 1));
     assert!(error.contains("violates foreign key"), "{error}");
     assert_eq!(db.sql(LEFT), "0");
@@ -190,10 +288,7 @@ fn a_zombie_neither_commits_nor_leaves_anything_prepared() {
     }
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND state = 'idle in transaction'";
-    let began = Instant::now();
-    while db.sql(open) != "4" {
-        assert!(began.elapsed() < Duration::from_secs(30), "{}", db.sql(open));
-    }
+    wait_for(&db, open, "4");
     let pid = Pid::from_raw(run.child.id() as i32).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let (mut second, _) = db.start(&config);

@@ -3,7 +3,7 @@
 // The helpers of a test may panic as the test may.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard};
 
 use dstream_servers::Postgres;
 use dstream_sql_testkit::types::{Case, Native};
@@ -19,7 +19,7 @@ pub const TABLE: [&str; 2] =
 pub struct Wide {
     db: Db,
     /// A server of its own, that the test may end.
-    own: Option<RefCell<Postgres>>,
+    own: Option<Mutex<Postgres>>,
 }
 
 impl Wide {
@@ -27,12 +27,16 @@ impl Wide {
     pub fn apart() -> Self {
         let own = Postgres::start(&[("max_prepared_transactions", "10")]);
         own.create_database("x");
-        Self { db: Db { name: "x".into() }, own: Some(RefCell::new(own)) }
+        Self { db: Db { name: "x".into() }, own: Some(Mutex::new(own)) }
+    }
+
+    fn own(&self) -> Option<MutexGuard<'_, Postgres>> {
+        self.own.as_ref().map(|own| own.lock().unwrap())
     }
 
     /// Kills its server, and starts it again.
     pub fn kill_server(&self) {
-        self.own.as_ref().unwrap().borrow_mut().restart(&[]);
+        self.own().unwrap().restart(&[]);
     }
 }
 
@@ -49,8 +53,8 @@ impl TestDatabase for Wide {
 
     fn place(&self) -> Value {
         let mut place = self.db.place();
-        if let Some(own) = &self.own {
-            place = json!({"url": own.borrow().url("x")});
+        if let Some(own) = self.own() {
+            place = json!({"url": own.url("x")});
         }
         place["connections"] = json!(4);
         place["connections_min_changes"] = json!(1);
@@ -58,8 +62,8 @@ impl TestDatabase for Wide {
     }
 
     fn sql(&self, sql: &str) -> String {
-        match &self.own {
-            Some(own) => own.borrow().psql("x", sql),
+        match self.own() {
+            Some(own) => own.psql("x", sql),
             None => self.db.sql(sql),
         }
     }
