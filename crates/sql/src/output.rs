@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 
 use crate::Database;
 use crate::config::{Config, Evolve, TableSettings};
+use crate::lanes::Manner;
 use crate::replay::{Piece, Replay};
 use crate::store::Store;
 use crate::targets::{Targets, Waiting};
@@ -46,7 +47,9 @@ impl<D: Database> SqlOutput<D> {
             written = self.writer().write(envelopes).await;
         }
         let refused = written?;
-        if let Some(replay) = &mut self.replay {
+        if let Some(replay) = &mut self.replay
+            && (D::DDL_COMMITS || self.store.db.lanes.manner != Manner::Alone)
+        {
             replay.keep(envelopes, &refused)?;
         }
         for (index, error) in refused {

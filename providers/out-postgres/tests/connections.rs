@@ -20,7 +20,6 @@ mod as_with_one {
     use super::wide::Wide;
     dstream_sql_testkit::exactly_once!(Wide);
     dstream_sql_testkit::writing!(Wide);
-    dstream_sql_testkit::upsert_model!(Wide);
     dstream_sql_testkit::server!(Wide);
 }
 
@@ -139,6 +138,34 @@ fn keys_that_are_one_to_the_server_stay_with_one_connection() {
         assert_eq!(commit(&mut host, 1)["@committed"]["written"], 80, "{kind}");
         finish(host);
         assert_eq!(db.sql("SELECT count(*) FROM s"), "0", "{kind}");
+    }
+}
+
+/// The connection that makes the row has not committed when another would take it away.
+#[test]
+fn a_row_that_moves_in_its_first_transaction_leaves_nothing_behind() {
+    for partial in [false, true] {
+        let db = Wide::new();
+        db.sql(wide::TABLE[1]);
+        let (mut host, _) = db.start(&json!({"mode": "upsert", "key": ["id"]}));
+        for id in 0..40 {
+            row(&mut host, "insert", &json!({"id": id, "a": id.to_string()}), &json!({}));
+        }
+        // Written before what follows, in the same transaction.
+        schema_of(&mut host, "bigint");
+        for id in 0..40 {
+            let mut more = json!({"key": {"id": id}});
+            let mut data = json!({"id": id + 100, "a": id.to_string()});
+            if partial {
+                more["unchanged"] = json!(["a"]);
+                data.as_object_mut().unwrap().remove("a");
+            }
+            row(&mut host, "update", &data, &more);
+        }
+        assert_eq!(commit(&mut host, 1)["@committed"]["written"], 80);
+        finish(host);
+        let there = "SELECT count(*), min(id), count(*) FILTER (WHERE a = (id - 100)::text) FROM s";
+        assert_eq!(db.sql(there), "40|100|40", "{partial}");
     }
 }
 
