@@ -1,13 +1,16 @@
 //! Named places where a test can end the process: `DSTREAM_FAIL_POINT=after_rename:2` aborts the
 //! second time that the place is passed. With `DSTREAM_FAIL_WAIT=FILE` it stands still there instead:
-//! it makes the file, and goes on when the file is gone.
+//! it makes the file, and goes on when the file is gone; after half a minute it aborts.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
 static PASSED: AtomicU64 = AtomicU64::new(0);
+
+/// Nobody lets go a process whose test has failed.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Ends the process here, or stops it, if that was asked for. Called per commit and per file, never per row.
 pub fn point(name: &str) {
@@ -22,7 +25,11 @@ pub fn point(name: &str) {
     {
         match std::env::var_os("DSTREAM_FAIL_WAIT") {
             Some(file) if std::fs::write(&file, "").is_ok() => {
+                let began = Instant::now();
                 while std::fs::exists(&file).unwrap_or(false) {
+                    if began.elapsed() > LONGEST {
+                        std::process::abort();
+                    }
                     std::thread::sleep(Duration::from_millis(5));
                 }
             }
