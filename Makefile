@@ -11,7 +11,7 @@ ROUNDS ?= 200
 CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 
-.PHONY: help deps build demo kill demo-cdc test test-long lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -36,10 +36,19 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
 	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
 
+demo-mssql: ## Two readers share the tables of a (simulated) SQL Server, one is killed, the other takes over; about a minute
+	@.ci/deps test
+	@echo "Building dstream, the providers and the simulator (the first time takes a few minutes) ..."
+	@cargo build --quiet -p dstream-cli -p dstream-in-mssql -p dstream-out-postgres -p dstream-tests --bins
+	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-takeover-story"
+
 test: ## Run every test; those of databases install and start servers of their own
 	@.ci/deps test
 	cargo build --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace --no-fail-fast
+
+test-mssql: ## The tests of the SQL Server providers, on the server that DSTREAM_TEST_MSSQL_URL names (else a simulated one)
+	cargo test --no-fail-fast -p dstream-in-mssql -p dstream-out-mssql -- --test-threads 4
 
 test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes
 	@.ci/deps test
@@ -64,6 +73,11 @@ bench: ## Every promised figure beside its alternative, as a table (release; abo
 chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n plays one again)
 	cargo build --release --workspace --bins
 	DSTREAM_BINARIES="$(abspath $(TARGET))/release" "$(TARGET)/release/dstream-chaos" $(ROUNDS)
+
+chaos-mssql: ## Two readers of one SQL Server, 50 kills and pauses at random (ROUNDS=n; SEED=s); about five minutes
+	@.ci/deps test
+	@cargo build --quiet -p dstream-cli -p dstream-in-mssql -p dstream-out-postgres -p dstream-tests --bins
+	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-takeovers" $(if $(filter 200,$(ROUNDS)),50,$(ROUNDS))
 
 clean: ## Remove what the demo and the examples wrote; builds stay
 	rm -rf .dstream *.db *.db-* examples/*/{.dstream,out,*.db,*.db-*}

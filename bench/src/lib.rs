@@ -7,7 +7,7 @@
 //! - [`report`]: the table
 //!
 //! The programs that are measured are in `src/bin`: `bench-source` and `bench-sink` speak version 2
-//! with bytes rendered before the start; `csv2jsonl` and `csv2sqlite` are the alternatives.
+//! with bytes rendered before the start; `csv2jsonl`, `csv2sqlite` and `bench-mssql` are the alternatives.
 
 pub mod cases;
 pub mod data;

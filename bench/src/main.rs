@@ -15,6 +15,7 @@ const CASES: &[Case] = &[
     ("slow-output", cases::footprint::slow_output),
     ("csv-jsonl", cases::csv::to_jsonl),
     ("csv-sqlite", cases::csv::to_sqlite),
+    ("mssql-log", cases::mssql::changes),
     #[cfg(unix)]
     ("csv-postgres", cases::postgres::csv_in),
     #[cfg(unix)]

@@ -6,6 +6,7 @@
 //! - [`processes`]: who is whose child, who still lives, who is to be killed
 //! - [`chaos`]: one round of the kill test
 //! - [`random_database`]: tables and transactions by a seed
+//! - [`takeovers`]: two instances that share the tables of a SQL Server under leases
 //! - [`mirror`]: two PostgreSQL servers, one kept identical to the other under SIGKILL
 
 pub mod binaries;
@@ -16,6 +17,8 @@ pub mod processes;
 pub mod project;
 pub mod random_database;
 pub mod running;
+#[cfg(unix)]
+pub mod takeovers;
 
 pub use project::Project;
 pub use running::{Finished, Running};

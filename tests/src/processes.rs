@@ -29,6 +29,16 @@ pub fn interrupt(pid: u32) {
     signal(pid, Signal::INT);
 }
 
+/// Sends SIGSTOP.
+pub fn pause(pid: u32) {
+    signal(pid, Signal::STOP);
+}
+
+/// Sends SIGCONT.
+pub fn resume(pid: u32) {
+    signal(pid, Signal::CONT);
+}
+
 /// Whether a process runs; one that has ended and waits for its parent does not.
 pub fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -73,6 +83,8 @@ impl Signal {
     const KILL: Self = Self;
     const TERM: Self = Self;
     const INT: Self = Self;
+    const STOP: Self = Self;
+    const CONT: Self = Self;
 }
 
 #[cfg(not(unix))]

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 /// The examples that have a test below.
-const TESTED: [&str; 14] = [
+const TESTED: [&str; 15] = [
     "airports",
     "bash",
     "bash-v2",
@@ -19,6 +19,7 @@ const TESTED: [&str; 14] = [
     "dead-letters",
     "fan-in",
     "fan-out",
+    "mssql",
     "original",
     "python",
     "transform",
@@ -216,4 +217,18 @@ fn csv_to_mysql() {
     assert_eq!(server.sql("shop", sql), "1 Ada 19.9, 2 Grace 6.5, 3 Ada 7.25");
     project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
     assert_eq!(server.sql("shop", "SHOW TABLES"), "");
+}
+
+#[test]
+fn mssql() {
+    let db = dstream_mssql_testkit::Database::new();
+    let project = example("mssql").env("MSSQL_URL", &db.connection_string());
+    project.dstream(&["plan", "orders"]).expect(0).says(&["CREATE TABLE", "exactly_once"]);
+    assert_eq!(db.sql("SELECT name FROM sys.tables"), "");
+    run(&project, "orders");
+    run(&project, "orders");
+    let sql = "SELECT id, customer, total FROM orders ORDER BY id";
+    assert_eq!(db.sql(sql), "1|Ada|19.9\n2|Grace|6.5\n3|Ada|7.25");
+    project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
+    assert_eq!(db.sql("SELECT name FROM sys.tables"), "");
 }

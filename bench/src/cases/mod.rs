@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod footprint;
+pub mod mssql;
 #[cfg(unix)]
 pub mod postgres;
 pub mod relay;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dstream_engine::lifecycle::{LifecycleAnswer, LifecycleRequest, call};
 use dstream_engine::mask::Mask;
+use dstream_engine::state::StateStore as _;
 use dstream_engine::{Failure, Protocol};
 use dstream_protocol::{Capability, LifecycleReport, Operation, Role, StreamSchema};
 use dstream_task::Task;
@@ -50,10 +51,17 @@ pub(crate) async fn ask_plainly(
     operation: Operation,
     streams: &[StreamSchema],
 ) -> Result<LifecycleAnswer, Failure> {
+    let saved = project.state().read(&task.name).ok().flatten();
+    let name = &provider.member.block.name;
+    let checkpoint = match provider.member.role {
+        Role::Input => saved.and_then(|mut state| state.inputs.remove(name)).map(|i| i.checkpoint),
+        _ => None,
+    };
     call(LifecycleRequest {
         task: &task.name,
         task_id,
         inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
+        checkpoint: checkpoint.unwrap_or_default(),
         streams,
         member: &provider.member,
         operation,

@@ -32,6 +32,8 @@ pub struct LifecycleRequest<'a> {
     pub task_id: &'a str,
     /// The names of the task's inputs.
     pub inputs: Vec<String>,
+    /// What is saved of it, where it is an input.
+    pub checkpoint: PartitionStates,
     /// For `plan` and `init` of an output: the streams that are known to come. Not for version 1.
     pub streams: &'a [StreamSchema],
     /// The provider.
@@ -172,7 +174,7 @@ impl Call<'_> {
                 task_id: self.request.task_id.to_owned(),
                 name: member.block.name.clone(),
                 config,
-                checkpoint: PartitionStates::new(),
+                checkpoint: self.request.checkpoint.clone(),
                 state: None,
                 confirmed: None,
                 adopt: Default::default(),

@@ -303,7 +303,7 @@ async fn a_claim_is_answered_from_the_state_or_by_the_destination_that_keeps_it(
     project.run().await;
     let project = project.replace_input(Protocol::V2, &claims);
     project.run().await;
-    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"","state":4}}"#]);
+    assert_eq!(project.lines("answer"), [r#"{"@claimed":{"part":"","state":4,"epoch":3}}"#]);
 
     let answering = keeper("").replace(
         "    '{\"@'*)",

@@ -21,6 +21,7 @@ async fn plan(project: &Project) -> Result<LifecycleAnswer, Failure> {
         task: "t",
         task_id: "",
         inputs: Vec::new(),
+        checkpoint: Default::default(),
         streams: &[],
         member: &project.route.outputs[0],
         operation: Operation::Plan,

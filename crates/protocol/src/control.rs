@@ -162,6 +162,10 @@ pub struct Claim {
     pub part: String,
     /// The lease's epoch: it counts takeovers.
     pub epoch: u64,
+    /// Names the instances that share the partitions. What is stored of the partition is theirs
+    /// together; absent: the task's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The input that asks, added by the host where a task has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -175,6 +179,13 @@ pub struct ClaimedPart {
     /// Where to resume; absent: from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Json>,
+    /// The claim's epoch: an answer to an earlier claim is none to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// Whether the state is that of all instances of the claim's group, and a commit under an
+    /// earlier epoch is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// The input that asked, as in the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

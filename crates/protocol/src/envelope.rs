@@ -61,6 +61,9 @@ pub struct Metadata {
     /// Columns that changed nothing and were not sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchanged: Vec<String>,
+    /// The epoch of the lease under which it was read, from an input that shares its work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// What happened to the row.

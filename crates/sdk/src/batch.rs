@@ -12,7 +12,7 @@ mod core;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use core::{Core, Written};
+pub(crate) use core::{Core, Guard, Written};
 
 /// A batch is full at this size.
 const FULL_BYTES: usize = 256 << 10;
@@ -169,9 +169,20 @@ impl<C: Serialize> Batch<C> {
     }
 
     /// Asks for a partition under a lease's epoch; the answer comes to
-    /// [`claimed`](crate::InputProvider::claimed).
-    pub fn claim(&mut self, partition: &str, epoch: u64) {
-        self.core.control(&Control::Claim(Claim { part: partition.into(), epoch, from: None }));
+    /// [`claimed`](crate::InputProvider::claimed). `group` names the instances that share the
+    /// partitions, the same in each of them, wherever it runs.
+    pub fn claim(&mut self, partition: &str, epoch: u64, group: Option<&str>) {
+        let group = group.map(str::to_owned);
+        let claim = Claim { part: partition.into(), epoch, group, from: None };
+        self.core.control(&Control::Claim(claim));
+    }
+
+    /// Nothing of this batch, nor of the ones behind it, is sent once `valid` says no: for what may
+    /// only be read under a lease. It is asked again whenever the host takes a piece, so that what
+    /// waits in front of a slow host, or in a process that was stopped, is not sent under a lease
+    /// that is over. The run then ends with a transient error. `None`: everything is sent.
+    pub fn valid_while(&mut self, valid: Option<Box<dyn Fn() -> bool + Send>>) {
+        self.core.valid = valid.map(Guard);
     }
 
     /// Whether there is enough in it: return from `read`. True as well when the host said stop and

@@ -164,6 +164,7 @@ fn operate<C>(
         task_id: command.task_id.clone(),
         name: command.name.clone(),
         inputs: command.inputs.clone(),
+        checkpoint: command.checkpoint.clone(),
         streams: command.streams.clone(),
     };
     let done = config.and_then(|config| runtime.block_on(answer(handlers, config, context)));

@@ -73,23 +73,47 @@ pub trait InputProvider: Sized {
         Ok(())
     }
 
-    /// The answer to [`Batch::claim`]: the partition is ours; resume here (`None`: from the
-    /// beginning). Called between reads.
+    /// The answer to [`Batch::claim`]: the partition is ours; resume there. Called between reads.
     ///
     /// # Errors
     /// Ends the run.
-    async fn claimed(&mut self, partition: &str, state: Option<Self::Checkpoint>) -> Result<()> {
-        let _ = (partition, state);
+    async fn claimed(&mut self, partition: &str, granted: Granted<Self::Checkpoint>) -> Result<()> {
+        let _ = (partition, granted);
         Ok(())
     }
 
+    /// The run has ended with an error, or the host is gone: nothing is read or sent any more. For
+    /// what others wait for. Given up after two seconds.
+    async fn abandon(&mut self) {}
+
     /// Closes what is open. Called after a clean end or a stop, once everything is committed or
-    /// the host is gone; not after an error.
+    /// the host has closed stdin; not after an error.
     ///
     /// # Errors
     /// Fails the run.
     async fn close(self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// A partition that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Granted<C> {
+    /// Where to resume; `None`: from the beginning.
+    pub state: Option<C>,
+    /// The epoch of the claim, where the answer says it: one to an earlier claim is void.
+    pub epoch: Option<u64>,
+    /// Whether the state is that of all instances of the claim's group: the destination keeps it,
+    /// and refuses what an earlier owner still has on its way. Where not, it is what this
+    /// instance's host knows.
+    pub shared: bool,
+}
+
+impl<C> Granted<C> {
+    /// What a transactional output stores: of all instances of the claim's group, or of its task alone.
+    pub fn stored(state: Option<C>, shared: bool) -> Self {
+        Self { state, epoch: None, shared }
     }
 }
 

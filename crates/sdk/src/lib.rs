@@ -69,7 +69,7 @@ pub use console::Console;
 pub use envelope_buf::EnvelopeBuf;
 pub use envelopes::{Envelope, Envelopes, Iter, Meta};
 pub use error::{Context, Error, Result};
-pub use input::{InputProvider, InputStart, Next};
+pub use input::{Granted, InputProvider, InputStart, Next};
 pub use lifecycle::{Check, Discover, Infrastructure, TaskContext};
 pub use line::RenderedMetadata;
 pub use output::{Claimed, Commit, OutputProvider, OutputStart};

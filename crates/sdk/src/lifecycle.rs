@@ -1,6 +1,6 @@
 //! What a provider can do beside `run`: check, discover, and its infrastructure.
 
-use dstream_protocol::{LifecycleReport, Operation, Role, StreamSchema};
+use dstream_protocol::{LifecycleReport, Operation, PartitionStates, Role, StreamSchema};
 
 use crate::Result;
 
@@ -24,6 +24,8 @@ pub struct TaskContext {
     pub name: String,
     /// The names of the task's inputs, for an output.
     pub inputs: Vec<String>,
+    /// What the host has saved of an input, by partition.
+    pub checkpoint: PartitionStates,
     /// For `plan` and `init` of an output: the streams that are known to come. There may be others.
     pub streams: Vec<StreamSchema>,
 }

@@ -8,7 +8,7 @@ use dstream_protocol::{
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Console, Envelopes, Error, Result};
+use crate::{Console, Envelopes, Error, Granted, Result};
 
 mod control;
 mod deliver;
@@ -108,11 +108,12 @@ pub trait OutputProvider: Sized {
     }
 
     /// A transactional output: an input claims a partition under its lease's epoch. Raises the
-    /// partition's stored epoch and answers its stored state; `None` where there is none.
+    /// partition's stored epoch and answers its stored state. With a `group` both are kept under
+    /// it, in place of the task's identity, and the answer is `shared`.
     ///
     /// # Errors
     /// Kind `fenced` where the stored epoch is higher.
-    async fn claim(&mut self, claim: &Claim) -> Result<Option<Json>> {
+    async fn claim(&mut self, claim: &Claim) -> Result<Granted<Json>> {
         Err(Error::permanent(format!(
             "the partition `{}` cannot be claimed: this output stores no partitions",
             claim.part

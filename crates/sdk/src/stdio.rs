@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dstream_protocol::{Control, Progress, Startup};
 
+mod guarded;
 mod source;
 
 pub(crate) use source::Source;
@@ -84,27 +85,54 @@ pub(crate) struct Stdout {
     started: Arc<AtomicBool>,
     /// Whether the host is one of version 1, which knows no control lines.
     plain: Arc<AtomicBool>,
+    /// Whether the last line is a piece, and has to stay one: whatever followed would end it.
+    torn: Arc<AtomicBool>,
     /// When something was sent last.
     last: Instant,
 }
 
 impl Stdout {
     fn new(file: File) -> Self {
-        Self { file, started: Arc::default(), plain: Arc::default(), last: Instant::now() }
+        let (started, plain, torn) = Default::default();
+        Self { file, started, plain, torn, last: Instant::now() }
     }
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         let (started, plain) = (self.started.clone(), self.plain.clone());
-        Ok(Self { file: self.file.try_clone()?, started, plain, last: self.last })
+        let (file, torn) = (self.file.try_clone()?, self.torn.clone());
+        Ok(Self { file, started, plain, torn, last: self.last })
     }
 
     /// Writes whole lines. Blocks while the host does not read: that is what slows a source down.
     pub(crate) fn send(&mut self, lines: &[u8]) -> Result<(), HostGone> {
+        if self.torn.load(Ordering::Acquire) {
+            return Err(HostGone);
+        }
         self.last = Instant::now();
         self.file.write_all(lines).map_err(|error| {
             tracing::debug!(%error, "stdout is closed, the host is gone");
             HostGone
         })
+    }
+
+    /// The same, as long as `valid` says yes; `false`: the rest was not written. Where a line is half
+    /// out, nothing is written any more: the host drops half a line at the end of a stream, and
+    /// would take it with what follows for a line.
+    pub(crate) fn send_while(
+        &mut self,
+        lines: &[u8],
+        valid: &dyn Fn() -> bool,
+    ) -> Result<bool, HostGone> {
+        self.last = Instant::now();
+        let written = guarded::write(&mut self.file, lines, valid).map_err(|error| {
+            tracing::debug!(%error, "stdout is closed, the host is gone");
+            HostGone
+        })?;
+        if written < lines.len() {
+            let is_torn = written > 0 && lines[written - 1] != b'\n';
+            self.torn.store(is_torn, Ordering::Release);
+        }
+        Ok(written == lines.len())
     }
 
     pub(crate) fn startup(&mut self, startup: &Startup) -> Result<(), HostGone> {

@@ -7,17 +7,20 @@
 //! let url = server.url("postgres");
 //! ```
 //!
-//! The programs come from Debian's packages `postgresql` and `mariadb-server` (`make deps`). A test
+//! The programs come from Debian's packages `postgresql` and `mariadb-server`, and from npm's `azurite`
+//! (`make deps`). A test
 //! whose server is not installed fails and says so. Linux and macOS.
 
 #![cfg(unix)]
 
 mod account;
+mod azurite;
 mod guard;
 mod mariadb;
 mod postgres;
 mod processes;
 
+pub use azurite::Azurite;
 pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 

@@ -88,6 +88,11 @@ pub trait TestDatabase: Sized {
     /// Makes the schema that they are in, where there is one.
     fn make_schema(&self) {}
 
+    /// What the statement begins with that makes a table of the bookkeeping, given its quoted name.
+    fn create_missing(&self, table: &str) -> String {
+        format!("CREATE TABLE IF NOT EXISTS {table}")
+    }
+
     /// A table's name, as the program quotes it.
     fn quoted(&self, table: &str) -> String {
         let quote = Self::QUOTE;
@@ -154,6 +159,11 @@ pub trait TestServer: TestDatabase {
 
     /// Ends the program's connections.
     fn disconnect(&self);
+
+    /// The settings of somebody whom the server does not know.
+    fn stranger(&self) -> Value {
+        json!({"user": "nobody"})
+    }
 
     /// How the bookkeeping's schema is made, in `plan`.
     fn make_books(&self) -> String;

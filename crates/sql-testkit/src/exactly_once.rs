@@ -107,12 +107,12 @@ pub fn a_partition_is_written_under_its_lease_and_an_older_lease_is_fenced<D: Te
         host.json().unwrap()
     };
     let (mut a, _) = db.start(&json!({}));
-    assert_eq!(claim(&mut a, 7)["@claimed"], json!({"part": "p"}));
+    assert_eq!(claim(&mut a, 7)["@claimed"], json!({"part": "p", "epoch": 7}));
     assert_eq!(write(&mut a, 1)["@committed"]["id"], 1);
     // A second instance opens: the first one goes on, because its partition is its own still.
     let (mut b, _) = db.start(&json!({}));
     assert_eq!(write(&mut a, 2)["@committed"]["id"], 2);
-    assert_eq!(claim(&mut b, 8)["@claimed"], json!({"part": "p", "state": 2}));
+    assert_eq!(claim(&mut b, 8)["@claimed"], json!({"part": "p", "state": 2, "epoch": 8}));
     assert_eq!(write(&mut a, 3)["@error"]["kind"], "fenced");
     assert_eq!(write(&mut b, 3)["@committed"]["id"], 3);
     assert_eq!(db.sql("SELECT count(*) FROM s"), "3");

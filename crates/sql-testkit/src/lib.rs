@@ -15,6 +15,7 @@
 
 mod database;
 pub mod exactly_once;
+pub mod groups;
 mod host;
 pub mod kill;
 pub mod lifecycle;

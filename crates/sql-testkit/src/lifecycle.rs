@@ -19,7 +19,7 @@ pub(crate) fn is_only_planned<D: TestDatabase>(db: &D, plan: &Value) {
     for table in BOOKS {
         let name = db.book(table);
         let all = plan["resources"].as_array().unwrap().iter();
-        let statement = format!("CREATE TABLE IF NOT EXISTS {}", db.quoted(&name));
+        let statement = db.create_missing(&db.quoted(&name));
         let made = |one: &Value| one["detail"].as_str().is_some_and(|d| d.contains(&statement));
         assert!(all.clone().any(made), "{statement}: {plan}");
         assert_eq!(action(plan, &name), "create");
@@ -32,7 +32,7 @@ pub(crate) fn is_only_planned<D: TestDatabase>(db: &D, plan: &Value) {
 pub fn init_makes_what_plan_said_and_destroy_removes_what_the_task_made<D: TestDatabase>() {
     let db = D::new();
     is_only_planned(&db, &db.ask("plan", &json!({"table": "people"})));
-    db.sql("CREATE TABLE mine (a text); INSERT INTO mine VALUES ('1')");
+    db.sql("CREATE TABLE mine (a varchar(99)); INSERT INTO mine VALUES ('1')");
     let noted = db.book("_dstream_tables");
     assert_eq!(action(&db.ask("init", &json!({})), &noted), "created");
     assert_eq!(action(&db.ask("init", &json!({})), &noted), "exists");
@@ -164,7 +164,7 @@ pub fn plan_shows_the_tables_of_known_streams_and_init_makes_just_these<D: TestD
         assert_eq!(db.column_type("s", column), other.column_type("s", column));
     }
     // What init has made is the task's, and nothing else is.
-    db.sql("CREATE TABLE mine (a text)");
+    db.sql("CREATE TABLE mine (a varchar(99))");
     let destroyed = db.ask("destroy", &json!({}));
     assert_eq!(action(&destroyed, &more), "deleted", "{destroyed}");
     assert_eq!(db.tables(), [db.table("mine")]);

@@ -31,6 +31,17 @@ macro_rules! exactly_once {
                 a_database_of_an_earlier_version_is_gone_on_with,
             ]
         );
+        $crate::tests_of!(
+            groups,
+            $database,
+            [
+                an_instance_goes_on_where_another_one_stopped_and_what_that_one_has_left_is_not_written,
+                a_partition_that_was_given_back_is_not_looked_at_any_more,
+                what_a_task_knew_before_it_shared_its_work_is_not_forgotten,
+                leases_that_were_made_anew_are_taken_when_a_person_begins_again,
+                what_instances_have_together_is_shown_and_goes_with_the_task,
+            ]
+        );
     };
 }
 

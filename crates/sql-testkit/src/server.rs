@@ -93,7 +93,7 @@ pub fn a_server_that_goes_away_is_transient_and_a_wrong_password_is_not<D: TestS
     row(&mut host, "insert", &json!({"a": 2}), &json!({}));
     let error = commit(&mut host, 2);
     assert_eq!(error["@error"]["kind"], "transient", "{error}");
-    let (_, answer) = db.begin(&json!({"user": "nobody"}));
+    let (_, answer) = db.begin(&db.stranger());
     assert_eq!(answer["kind"], "auth", "{answer}");
 }
 

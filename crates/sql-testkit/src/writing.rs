@@ -230,7 +230,7 @@ pub fn a_table_without_the_columns_of_its_mode_is_refused_not_written_by_half<D:
         (json!({"mode": "history"}), "_op"),
     ] {
         let db = D::new();
-        db.sql("CREATE TABLE s (id bigint PRIMARY KEY, a text)");
+        db.sql("CREATE TABLE s (id bigint PRIMARY KEY, a varchar(99))");
         let mut config = config;
         config["evolve"] = json!("ignore");
         let (mut host, _) = db.start(&config);

@@ -32,17 +32,46 @@ impl Owner {
         let task_id = if task_id.is_empty() { format!("task:{task}") } else { task_id.to_owned() };
         Self { task_id, output: output.to_owned(), task: task.to_owned() }
     }
-}
 
-impl Owner {
     /// Both names as one.
     pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.task_id, self.output)
     }
 }
 
-/// The partitions that this run has claimed, with their epochs, by input and partition.
-pub(crate) type Claims = BTreeMap<(String, String), u64>;
+/// The partitions that this run has claimed, by input and partition.
+pub(crate) type Claims = BTreeMap<(String, String), Lease>;
+
+/// Under what a partition was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) epoch: u64,
+    /// Whose rows its epoch and state are, where several instances share it; `None`: the task's.
+    pub(crate) group: Option<String>,
+}
+
+/// What the identities of groups begin with; no task's does.
+const GROUP: &str = "group:";
+
+/// The longest identity that every database takes as part of a key.
+const LONGEST_ID: usize = 90;
+
+/// What stands for a group in the place of a task's identity: itself, where that is short.
+pub(crate) fn group_id(group: &str) -> String {
+    let id = format!("{GROUP}{group}");
+    if id.len() <= LONGEST_ID && id.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return id;
+    }
+    format!("{GROUP}{}", uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, group.as_bytes()))
+}
+
+/// A row: whose, and of which partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'p> {
+    pub(crate) id: &'p str,
+    pub(crate) input: &'p str,
+    pub(crate) part: &'p str,
+}
 
 /// The rows of one output, in tables that it shares with others.
 #[derive(Debug, Clone)]
@@ -63,9 +92,29 @@ impl Books {
         [Text(&self.owner.task_id), Text(&self.owner.output)]
     }
 
-    fn row<'p>(&'p self, input: &'p str, part: &'p str) -> [Param<'p>; 4] {
-        let [task_id, output] = self.own();
-        [task_id, output, Text(input), Text(part)]
+    fn row<'p>(&'p self, of: Part<'p>) -> [Param<'p>; 4] {
+        [Text(of.id), Text(&self.owner.output), Text(of.input), Text(of.part)]
+    }
+
+    /// The task's own row of a partition.
+    pub(crate) fn own_part<'p>(&'p self, input: &'p str, part: &'p str) -> Part<'p> {
+        Part { id: &self.owner.task_id, input, part }
+    }
+
+    /// The run's own row.
+    pub(crate) fn run(&self) -> Part<'_> {
+        self.own_part("", "")
+    }
+
+    /// The row of a partition: under what it was claimed, if it was.
+    pub(crate) fn part<'p>(
+        &'p self,
+        lease: Option<&'p Lease>,
+        input: &'p str,
+        part: &'p str,
+    ) -> Part<'p> {
+        let group = lease.and_then(|lease| lease.group.as_deref());
+        Part { id: group.unwrap_or(&self.owner.task_id), input, part }
     }
 
     /// The tables that are not there.
@@ -93,7 +142,7 @@ impl Books {
 
     /// Raises the epoch and reads the states; from here on every older run is fenced.
     pub(crate) async fn open<D: Database>(&self, db: &mut D) -> Result<Claimed> {
-        self.insert_row(db, "", "").await?;
+        self.insert_row(db, self.run()).await?;
         let Owner { task_id, output, task } = &self.owner;
         db.execute(&self.sql.raise, &[Text(task), Text(task_id), Text(output)]).await?;
         let row = self.run_row(db).await?.unwrap_or_default();
@@ -107,8 +156,8 @@ impl Books {
         Ok(self.run_row(db).await?.as_deref().and_then(mark_in))
     }
 
-    async fn insert_row<D: Database>(&self, db: &mut D, input: &str, part: &str) -> Result<()> {
-        let [task_id, output, input, part] = self.row(input, part);
+    async fn insert_row<D: Database>(&self, db: &mut D, of: Part<'_>) -> Result<()> {
+        let [task_id, output, input, part] = self.row(of);
         let values = [task_id, output, input, part, Text(&self.owner.task)];
         db.execute(&self.sql.insert_row, &values).await.map(drop)
     }
@@ -120,7 +169,7 @@ impl Books {
         for input in adopt.keys() {
             db.execute(&self.sql.forget_states, &[task_id, output, Text(input)]).await?;
         }
-        self.save_states(db, adopt).await
+        self.save_states(db, adopt, &Claims::new()).await
     }
 
     /// The stored states, by input and partition.
@@ -140,7 +189,7 @@ impl Books {
         &self,
         db: &mut D,
     ) -> Result<Option<Vec<Option<String>>>> {
-        Ok(db.query(&self.sql.read_run, &self.row("", "")).await?.into_iter().next())
+        Ok(db.query(&self.sql.read_run, &self.row(self.run())).await?.into_iter().next())
     }
 
     /// Fails where another run has raised the epoch. Holds on to the row until the transaction
@@ -148,24 +197,31 @@ impl Books {
     pub(crate) async fn check_epoch<D: Database>(
         &self,
         db: &mut D,
-        (input, part): (&str, &str),
+        of: Part<'_>,
         own: u64,
     ) -> Result<()> {
-        let stored = self.stored(db, &self.sql.read_epoch, input, part).await?;
-        self.compare(stored.map(|(epoch, _)| epoch), (input, part), own)
+        let stored = self.stored(db, &self.sql.read_epoch, of).await?;
+        self.compare(stored.map(|(epoch, _)| epoch), of, own)
     }
 
     /// The same of the run's epoch, without waiting for anybody, or holding on to anything.
     pub(crate) async fn peek_epoch<D: Database>(&self, db: &mut D, own: u64) -> Result<()> {
-        let stored = self.stored(db, &self.sql.peek_epoch, "", "").await?;
-        self.compare(stored.map(|(epoch, _)| epoch), ("", ""), own)
+        let stored = self.stored(db, &self.sql.peek_epoch, self.run()).await?;
+        self.compare(stored.map(|(epoch, _)| epoch), self.run(), own)
     }
 
-    fn compare(&self, stored: Option<u64>, (input, part): (&str, &str), own: u64) -> Result<()> {
+    fn compare(&self, stored: Option<u64>, of: Part<'_>, own: u64) -> Result<()> {
         if stored == Some(own) {
             return Ok(());
         }
         let stored = stored.map_or("no row".to_owned(), |epoch| format!("epoch {epoch}"));
+        let Part { id, input, part } = of;
+        if id != self.owner.task_id {
+            // Not for good: the run begins again, and claims what nobody else has.
+            return Err(Error::transient(format!(
+                "another instance has the lease of the partition `{part}` now: the database has {stored}, and this one epoch {own}; what was on its way under the old lease is not written"
+            )));
+        }
         let what =
             if input.is_empty() { String::new() } else { format!(" for the partition `{part}`") };
         Err(Error::fenced(format!(
@@ -179,44 +235,74 @@ impl Books {
         &self,
         db: &mut D,
         sql: &str,
-        input: &str,
-        part: &str,
+        of: Part<'_>,
     ) -> Result<Option<(u64, Option<String>)>> {
-        let rows = db.query(sql, &self.row(input, part)).await?;
+        let rows = db.query(sql, &self.row(of)).await?;
         Ok(rows.into_iter().next().and_then(|mut row| {
             let state = row.pop()?;
             Some((row.pop()??.parse().ok()?, state))
         }))
     }
 
-    /// Takes a partition under a lease's epoch; its state.
+    /// Takes a partition under a lease's epoch; its state. What a person has set, or set to
+    /// nothing, takes the place of what is stored, the epoch too: the leases may have been made anew.
     pub(crate) async fn claim<D: Database>(
         &self,
         db: &mut D,
-        (input, part): (&str, &str),
+        of: Part<'_>,
         epoch: u64,
+        by_hand: Option<Option<&Json>>,
     ) -> Result<Option<Json>> {
-        self.insert_row(db, input, part).await?;
-        let (stored, state) =
-            self.stored(db, &self.sql.read_epoch, input, part).await?.unwrap_or_default();
-        if stored > epoch {
+        self.insert_row(db, of).await?;
+        let (stored, state) = self.stored(db, &self.sql.read_epoch, of).await?.unwrap_or_default();
+        if stored > epoch && by_hand.is_none() {
             return Err(Error::fenced(format!(
-                "the partition `{part}` is held under epoch {stored}, and the claim has epoch {epoch}"
+                "the partition `{}` is held under epoch {stored}, and the claim has epoch {epoch}; were the leases removed, or others put in their place? Then begin from the beginning with `dstream state rm {}`",
+                of.part, self.owner.task
             )));
         }
-        let [task_id, output, input, part] = self.row(input, part);
-        let values = [int(epoch)?, task_id, output, input, part];
-        db.execute(&self.sql.claim, &values).await?;
-        state.map(json).transpose()
+        let [id, output, input, part] = self.row(of);
+        db.execute(&self.sql.claim, &[int(epoch)?, id, output, input, part]).await?;
+        let is_shared = of.id != self.owner.task_id;
+        let state = match by_hand {
+            Some(given) if is_shared => {
+                self.forget_state(db, of).await?;
+                given.cloned()
+            }
+            _ if state.is_some() || !is_shared => return state.map(json).transpose(),
+            // From the time before the task shared its work.
+            _ => {
+                let own = self.own_part(of.input, of.part);
+                let own = self.stored(db, &self.sql.peek_epoch, own).await?;
+                own.and_then(|(_, state)| state).map(json).transpose()?
+            }
+        };
+        if let Some(state) = &state {
+            self.save_state(db, of, state).await?;
+        }
+        Ok(state)
     }
 
-    async fn save_states<D: Database>(&self, db: &mut D, states: &SourceStates) -> Result<()> {
+    async fn forget_state<D: Database>(&self, db: &mut D, of: Part<'_>) -> Result<()> {
+        db.execute(&self.sql.forget_state, &self.row(of)).await.map(drop)
+    }
+
+    async fn save_state<D: Database>(&self, db: &mut D, of: Part<'_>, state: &Json) -> Result<()> {
+        let [id, output, input, part] = self.row(of);
+        let (task, state) = (Text(&self.owner.task), Text(state.get()));
+        db.execute(&self.sql.save_state, &[id, output, input, part, task, state]).await.map(drop)
+    }
+
+    async fn save_states<D: Database>(
+        &self,
+        db: &mut D,
+        states: &SourceStates,
+        claims: &Claims,
+    ) -> Result<()> {
         for (input, parts) in states {
             for (part, state) in parts {
-                let [task_id, output, input, part] = self.row(input, part);
-                let (task, state) = (Text(&self.owner.task), Text(state.get()));
-                db.execute(&self.sql.save_state, &[task_id, output, input, part, task, state])
-                    .await?;
+                let lease = claims.get(&(input.clone(), part.clone()));
+                self.save_state(db, self.part(lease, input, part), state).await?;
             }
         }
         Ok(())
@@ -227,10 +313,11 @@ impl Books {
         &self,
         db: &mut D,
         states: &SourceStates,
+        claims: &Claims,
         rejected: &[Rejected],
         mark: CommitMark,
     ) -> Result<()> {
-        self.save_states(db, states).await?;
+        self.save_states(db, states, claims).await?;
         let [task_id, output] = self.own();
         let (epoch, id) = (int(mark.epoch)?, int(mark.id)?);
         db.execute(&self.sql.save_mark, &[epoch, id, task_id, output]).await?;
@@ -282,15 +369,12 @@ impl Books {
     /// Whether other tasks, or other outputs of this one, have rows in these tables.
     pub(crate) async fn others<D: Database>(&self, db: &mut D) -> Result<bool> {
         for table in self.tables.all() {
-            let sql = fill(
-                db.dialect(),
-                &self.tables,
-                &format!(
-                    "SELECT count(*) FROM {} WHERE NOT (task_id = {{1}} AND output = {{2}})",
-                    db.dialect().quote_table(table)
-                ),
+            let (own, values) = self.whose(table);
+            let sql = format!(
+                "SELECT count(*) FROM {} WHERE NOT ({own})",
+                db.dialect().quote_table(table)
             );
-            let rows = db.query(&sql, &self.own()).await?;
+            let rows = db.query(&fill(db.dialect(), &self.tables, &sql), &values).await?;
             if rows.into_iter().flatten().flatten().next().is_some_and(|count| count != "0") {
                 return Ok(true);
             }
@@ -301,18 +385,45 @@ impl Books {
     /// Removes every row of this task.
     pub(crate) async fn forget<D: Database>(&self, db: &mut D) -> Result<()> {
         for table in self.tables.all() {
-            let sql = fill(
-                db.dialect(),
-                &self.tables,
-                &format!(
-                    "DELETE FROM {} WHERE task_id = {{1}} AND output = {{2}}",
-                    db.dialect().quote_table(table)
-                ),
-            );
-            db.execute(&sql, &self.own()).await?;
+            let (own, values) = self.whose(table);
+            let sql = format!("DELETE FROM {} WHERE {own}", db.dialect().quote_table(table));
+            db.execute(&fill(db.dialect(), &self.tables, &sql), &values).await?;
         }
         Ok(())
     }
+
+    /// The rows of this task in one of the tables: among the checkpoints also those that its
+    /// instances have together.
+    fn whose(&self, table: &TableName) -> (&'static str, Vec<Param<'_>>) {
+        let [task_id, output] = self.own();
+        if *table != self.tables.checkpoints {
+            return ("task_id = {1} AND output = {2}", vec![task_id, output]);
+        }
+        let own = "output = {1} AND (task_id = {2} OR (task = {3} AND task_id LIKE 'group:%'))";
+        (own, vec![output, task_id, Text(&self.owner.task)])
+    }
+
+    /// The states that the task's instances have together.
+    pub(crate) async fn shared_states<D: Database>(&self, db: &mut D) -> Result<Vec<Shared>> {
+        let values = [Text(&self.owner.output), Text(&self.owner.task)];
+        let rows = db.query(&self.sql.shared_states, &values).await?;
+        let shared = rows.into_iter().filter_map(|row| {
+            let [Some(input), Some(part), Some(epoch), state] = <[_; 4]>::try_from(row).ok()?
+            else {
+                return None;
+            };
+            Some(Shared { input, part, epoch, state })
+        });
+        Ok(shared.collect())
+    }
+}
+
+/// What is stored of a partition that several instances share.
+pub(crate) struct Shared {
+    pub(crate) input: String,
+    pub(crate) part: String,
+    pub(crate) epoch: String,
+    pub(crate) state: Option<String>,
 }
 
 /// Of the run's row.
@@ -329,4 +440,18 @@ fn json(text: String) -> Result<Json> {
 fn int(number: u64) -> Result<Param<'static>> {
     let number = i64::try_from(number);
     number.map(Int).map_err(|_| Error::permanent("an epoch or a checkpoint's id is beyond 2^63"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_its_own_name_where_every_database_takes_that_as_a_key() {
+        assert_eq!(group_id("sqlserver:a/b|azure:c/d"), "group:sqlserver:a/b|azure:c/d");
+        let long = group_id(&"x".repeat(200));
+        assert!(long.starts_with(GROUP) && long.len() < LONGEST_ID, "{long}");
+        assert_ne!(long, group_id(&"x".repeat(201)));
+        assert!(group_id("bücher").is_ascii());
+    }
 }

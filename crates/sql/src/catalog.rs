@@ -30,13 +30,14 @@ pub async fn ask<D: Database>(db: &mut D, table: &TableName, sql: &str) -> Resul
     let schema = table.schema.as_deref().unwrap_or_default();
     let rows = db.query(&sql, &[Param::Text(schema), Param::Text(&table.name)]).await?;
     // A catalog may not tell `Orders` from `orders`, where the database does.
+    let wanted = db.dialect().folded(table.clone());
     let same = |row: &Reply| match row.get(..NAMES) {
         Some([schema, Some(name)]) => {
             let found = TableName {
                 schema: table.schema.as_ref().and_then(|_| schema.clone()),
                 name: name.clone(),
             };
-            db.dialect().folded(found) == *table
+            db.dialect().folded(found) == wanted
         }
         _ => false,
     };
@@ -97,7 +98,10 @@ fn no_schema(dialect: &impl Dialect, table: &TableName) -> Error {
 }
 
 /// A key that the table does not tell apart as the stream does is refused: two rows would be one.
-pub(crate) fn has_binary_key<L: Dialect>(table: &Table, existing: &Existing<L>) -> Result<()> {
+///
+/// # Errors
+/// Kind `config`, with the statement that helps.
+pub fn has_binary_key<L: Dialect>(table: &Table, existing: &Existing<L>) -> Result<()> {
     let dialect = &existing.dialect;
     let Some(own) = dialect.binary_collation() else { return Ok(()) };
     for column in table.columns.iter().filter(|column| table.key.contains(&column.name)) {
@@ -107,7 +111,7 @@ pub(crate) fn has_binary_key<L: Dialect>(table: &Table, existing: &Existing<L>) 
         let Some(other) = found.collation.as_deref().filter(|collation| *collation != own) else {
             continue;
         };
-        if any_text && column.native.is_none() {
+        if any_text && !column.is_native() {
             let kind = found.more.first().and_then(Option::as_deref).unwrap_or(&found.data_type);
             let (quoted, name) = (dialect.quote_table(&table.name), dialect.quote(&column.name));
             let alter = dialect.collate(&quoted, &name, kind, own);

@@ -173,6 +173,20 @@ pub trait Dialect: Clone {
         [self.insert(table, columns), self.on_conflict(key, set)]
     }
 
+    /// One row that is to be there afterwards, as [`upsert`](Self::upsert), of these expressions:
+    /// for the bookkeeping.
+    fn put(
+        &self,
+        table: &str,
+        columns: &[&str],
+        values: &[&str],
+        key: &[&str],
+        set: &[&str],
+    ) -> String {
+        let [head, tail] = self.upsert(table, columns, key, set, true);
+        format!("{head}({}){tail}", values.join(", "))
+    }
+
     /// What stands before the rows of an `INSERT`.
     fn insert(&self, table: &str, columns: &[&str]) -> String {
         format!("INSERT INTO {table} ({}) VALUES ", self.quote_all(columns.iter().copied()))

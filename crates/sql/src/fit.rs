@@ -77,6 +77,7 @@ fn shorten_key(dialect: &impl Dialect, table: &mut Table, limit: usize) {
     let share = limit.saturating_sub(fixed.sum()) / long.len().max(1);
     for column in long {
         let kind = dialect.column_type(column).to_ascii_lowercase();
+        column.fitted |= !column.is_native();
         column.native = Some(match kind.contains("blob") || kind.contains("binary") {
             true => format!("VARBINARY({share})"),
             false => dialect.key_text(share),

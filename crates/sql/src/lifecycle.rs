@@ -202,6 +202,12 @@ async fn progress<D: Database>(
             report = report.with(Resource::new("checkpoint", name, "exists").detail(state.get()));
         }
     }
+    for shared in books.shared_states(db).await? {
+        let name = format!("{}/{}", shared.input, shared.part);
+        let detail =
+            format!("lease's epoch {}: {}", shared.epoch, shared.state.as_deref().unwrap_or("-"));
+        report = report.with(Resource::new("checkpoint", name, "exists").detail(detail));
+    }
     let rejected = books.rejected(db).await?.len();
     if rejected > 0 {
         let detail = format!("{rejected} that the host has not confirmed");

@@ -1,7 +1,7 @@
 //! The output: rows, checkpoint and dead letters in one transaction.
 
 use dstream_sdk::{
-    Claim, Claimed, Commit, Delivery, Envelopes, Error, Json, OutputProvider, OutputStart,
+    Claim, Claimed, Commit, Delivery, Envelopes, Error, Granted, Json, OutputProvider, OutputStart,
     Rejected, Result, StreamSchema, tracing,
 };
 use schemars::JsonSchema;
@@ -160,8 +160,9 @@ where
         self.explained(result).await
     }
 
-    async fn claim(&mut self, claim: &Claim) -> Result<Option<Json>> {
+    async fn claim(&mut self, claim: &Claim) -> Result<Granted<Json>> {
         let input = claim.from.clone().unwrap_or_else(|| self.input.clone());
-        self.store.claim(claim, &input).await
+        let state = self.store.claim(claim, &input).await?;
+        Ok(Granted::stored(state, claim.group.is_some()))
     }
 }

@@ -121,7 +121,7 @@ impl<D: Database> Planning<'_, D> {
         let table = table_of::<D>(settings, dialect, schema)?;
         let name = table.name.clone();
         let others = self.by_stream.iter().map(|(stream, name)| (stream.as_str(), name));
-        check_alone(settings, &schema.stream, &name, others)?;
+        check_alone(settings, dialect, &schema.stream, &name, others)?;
         let planned = self.planned.get(&name).map(Vec::as_slice);
         let look = look(self.db.as_deref_mut(), dialect, settings, table, planned).await?;
         let mut resources = self.schema_of(&look).await?;

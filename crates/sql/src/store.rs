@@ -1,11 +1,13 @@
 //! The database as a run sees it: one transaction a commit, fenced by the epoch.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dstream_sdk::{
-    Claim, Claimed, Commit, CommitMark, Error, ErrorKind, Json, OutputStart, PartitionStates,
-    Rejected, Result, fail, tracing,
+    Claim, Claimed, Commit, CommitMark, Error, ErrorKind, Json, OutputStart, Rejected, Result,
+    SourceStates, fail, tracing,
 };
 
-use crate::bookkeeping::{Books, Claims, Owner};
+use crate::bookkeeping::{Books, Claims, Lease, Owner, group_id};
 use crate::lanes::{Manner, settle};
 use crate::sessions::Sessions;
 use crate::{Access, Database};
@@ -16,8 +18,13 @@ pub(crate) struct Store<D: Database> {
     pub(crate) books: Books,
     pub(crate) claimed: Claimed,
     claims: Claims,
-    /// Those that are durable with the open transaction.
-    unsaved_claims: Claims,
+    /// Those that are durable with the open transaction, and whether what a person has set was taken.
+    unsaved_claims: BTreeMap<(String, String), (Lease, bool)>,
+    /// What a person has set, by input, for partitions that instances share: it is known at the
+    /// claim where those are kept.
+    by_hand: SourceStates,
+    /// Those of them that were claimed.
+    taken: BTreeSet<(String, String)>,
     in_transaction: bool,
     /// There may be dead letters to forget.
     holds_rejected: bool,
@@ -59,7 +66,9 @@ impl<D: Database> Store<D> {
             books,
             claimed,
             claims: Claims::new(),
-            unsaved_claims: Claims::new(),
+            unsaved_claims: BTreeMap::new(),
+            by_hand: start.adopt.clone(),
+            taken: BTreeSet::new(),
             in_transaction: false,
             holds_rejected: true,
         })
@@ -73,35 +82,47 @@ impl<D: Database> Store<D> {
         }
         self.db.begin().await?;
         self.in_transaction = true;
-        // Under leases each partition has its own epoch: several runs write side by side, and the
-        // mark is not that of one of them.
+        // Who takes over a partition's lease does not end what this run has left prepared.
         if !self.claims.is_empty() {
             self.db.lanes.manner = Manner::Alone;
         }
-        if self.claims.is_empty() {
-            return self.check_run().await;
-        }
-        for ((input, part), epoch) in &self.claims {
-            self.books.check_epoch(&mut *self.db, (input, part), *epoch).await?;
-        }
-        Ok(())
+        if self.is_one_run() { self.check_run().await } else { Ok(()) }
+    }
+
+    /// Whether a second run under this identity ends this one. Not where partitions were claimed
+    /// in the task's own name: several runs then write side by side, each its own.
+    fn is_one_run(&self) -> bool {
+        self.claims.values().all(|lease| lease.group.is_some())
     }
 
     async fn check_run(&mut self) -> Result<()> {
-        self.books.check_epoch(&mut *self.db, ("", ""), self.claimed.epoch).await
+        self.books.check_epoch(&mut *self.db, self.books.run(), self.claimed.epoch).await
+    }
+
+    /// Each partition that moved has its own epoch, under its lease. One that was given back in
+    /// order does not move any more, and may be another's.
+    async fn check_claims(&mut self, states: &SourceStates) -> Result<()> {
+        let mut checks_run = false;
+        for (input, parts) in states {
+            for part in parts.keys() {
+                let Some(lease) = self.claims.get(&(input.clone(), part.clone())) else {
+                    checks_run |= !self.is_one_run();
+                    continue;
+                };
+                let of = self.books.part(Some(lease), input, part);
+                self.books.check_epoch(&mut *self.db, of, lease.epoch).await?;
+            }
+        }
+        if checks_run { self.check_run().await } else { Ok(()) }
     }
 
     /// Ends the transaction: data, states, mark and dead letters as one.
     pub(crate) async fn commit(&mut self, commit: &Commit) -> Result<()> {
         self.begin().await?;
-        let unclaimed = |(input, parts): (&String, &PartitionStates)| {
-            parts.keys().any(|part| !self.claims.contains_key(&(input.clone(), part.clone())))
-        };
-        if !self.claims.is_empty() && commit.states.iter().any(unclaimed) {
-            self.check_run().await?;
-        }
+        self.check_claims(&commit.states).await?;
         let mark = self.mark(commit.id);
-        self.books.save(&mut *self.db, &commit.states, &commit.rejected, mark).await?;
+        let Commit { states, rejected, .. } = commit;
+        self.books.save(&mut *self.db, states, &self.claims, rejected, mark).await?;
         self.holds_rejected |= !commit.rejected.is_empty();
         fail::point("before_commit");
         if let Err(error) = self.db.commit_all(commit.id).await {
@@ -120,9 +141,11 @@ impl<D: Database> Store<D> {
             self.db.rollback_all().await?;
             self.in_transaction = false;
         }
-        for ((input, part), epoch) in std::mem::take(&mut self.unsaved_claims) {
+        for ((input, part), (lease, is_by_hand)) in std::mem::take(&mut self.unsaved_claims) {
             self.db.begin().await?;
-            self.books.claim(&mut *self.db, (&input, &part), epoch).await?;
+            let of = self.books.part(Some(&lease), &input, &part);
+            let by_hand = by_hand(&self.by_hand, &input, &part).filter(|_| is_by_hand);
+            self.books.claim(&mut *self.db, of, lease.epoch, by_hand).await?;
             self.db.commit().await?;
         }
         self.begin().await?;
@@ -149,7 +172,7 @@ impl<D: Database> Store<D> {
     async fn settle(&mut self) -> Result<()> {
         let Some(mut db) = D::connect(&self.db.settings, Access::Run).await? else { return Ok(()) };
         db.begin().await?;
-        self.books.check_epoch(&mut db, ("", ""), self.claimed.epoch).await?;
+        self.books.check_epoch(&mut db, self.books.run(), self.claimed.epoch).await?;
         let saved = self.books.mark(&mut db).await?;
         db.commit().await?;
         self.db.lanes.settle(&mut db, &self.books, saved).await.map(drop)
@@ -184,25 +207,30 @@ impl<D: Database> Store<D> {
         if alone {
             self.db.begin().await?;
         }
-        let state = self.books.claim(&mut *self.db, (input, &claim.part), claim.epoch).await;
+        let lease = Lease { epoch: claim.epoch, group: claim.group.as_deref().map(group_id) };
+        let of = (input.to_owned(), claim.part.clone());
+        let by_hand = by_hand(&self.by_hand, input, &claim.part)
+            .filter(|_| lease.group.is_some() && !self.taken.contains(&of));
+        let part = self.books.part(Some(&lease), input, &claim.part);
+        let state = self.books.claim(&mut *self.db, part, claim.epoch, by_hand).await;
         match &state {
             _ if !alone => {}
             Ok(_) => self.db.commit().await?,
             Err(_) => self.db.rollback().await?,
         }
         let state = state?;
-        let of = (input.to_owned(), claim.part.clone());
         if !alone {
-            self.unsaved_claims.insert(of.clone(), claim.epoch);
+            self.unsaved_claims.insert(of.clone(), (lease.clone(), by_hand.is_some()));
         }
-        self.claims.insert(of, claim.epoch);
+        self.taken.insert(of.clone());
+        self.claims.insert(of, lease);
         Ok(state)
     }
 
     /// What an error comes from. A run that was overtaken may lose its connection, or wait for the
     /// locks of its successor: tried again, it would take over in its turn, and the two would fight.
     pub(crate) async fn explain(&mut self, error: Error) -> Error {
-        if error.kind() != ErrorKind::Transient || !self.claims.is_empty() {
+        if error.kind() != ErrorKind::Transient || !self.is_one_run() {
             return error;
         }
         let Ok(Some(mut db)) = D::connect(&self.db.settings, Access::Look).await else {
@@ -228,4 +256,9 @@ async fn take_lanes<D: Database>(
     settle(&mut **db, books, &run, claimed.epoch, claimed.previous).await?;
     db.lanes.named(run, claimed.epoch);
     Ok(())
+}
+
+/// What a person has said of a partition: a state, or that there is none.
+fn by_hand<'s>(all: &'s SourceStates, input: &str, part: &str) -> Option<Option<&'s Json>> {
+    all.get(input).map(|parts| parts.get(part))
 }

@@ -75,6 +75,8 @@ pub struct Column {
     pub nullable: bool,
     /// The type in this database's own words, where the stream comes from such a database.
     pub native: Option<String>,
+    /// Whether `native` is what an index takes of it, and no word of the stream's.
+    pub fitted: bool,
     /// Its name in the stream, where that is another.
     pub source: Option<String>,
 }
@@ -82,7 +84,12 @@ pub struct Column {
 impl Column {
     /// A column that can be null.
     pub fn new(name: impl Into<String>, kind: Option<FieldType>) -> Self {
-        Self { name: name.into(), kind, nullable: true, native: None, source: None }
+        Self { name: name.into(), kind, nullable: true, native: None, fitted: false, source: None }
+    }
+
+    /// Whether the stream comes from such a database.
+    pub fn is_native(&self) -> bool {
+        self.native.is_some() && !self.fitted
     }
 
     /// Its name in the stream.

@@ -9,7 +9,7 @@ use crate::bookkeeping::Books;
 use crate::config::{Mode, TableSettings};
 use crate::sessions::Sessions;
 use crate::target::{Ensured, Target, ensure};
-use crate::{Column, Database, Table, TableName};
+use crate::{Column, Database, Dialect, Table, TableName};
 
 /// The column that holds a row which is no object.
 pub(crate) const WHOLE_ROW: &str = "data";
@@ -127,7 +127,7 @@ impl<T> Targets<T> {
     ) -> Result<usize> {
         let others = self.by_stream.iter();
         let others = others.map(|(other, at)| (other.as_str(), &self.list[*at].table.name));
-        check_alone(settings, stream, &table.name, others)?;
+        check_alone(settings, db.dialect(), stream, &table.name, others)?;
         self.ensure(db, books, settings, stream, table).await
     }
 
@@ -194,12 +194,16 @@ fn named(settings: &TableSettings, stream: &str, mut table: Table, known: bool) 
 /// that nobody has put together.
 pub(crate) fn check_alone<'o>(
     settings: &TableSettings,
+    dialect: &impl Dialect,
     stream: &str,
     table: &TableName,
     mut others: impl Iterator<Item = (&'o str, &'o TableName)>,
 ) -> Result<()> {
+    let table = dialect.folded(table.clone());
     let same = |(other, name): &(&str, &TableName)| {
-        *other != stream && other.to_lowercase() == stream.to_lowercase() && *name == table
+        *other != stream
+            && other.to_lowercase() == stream.to_lowercase()
+            && dialect.folded((*name).clone()) == table
     };
     match others.find(same) {
         Some((other, _)) if settings.fixed_table().is_none() => {

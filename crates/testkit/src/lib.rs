@@ -16,10 +16,12 @@
 pub mod conformance;
 mod failure;
 mod host;
+mod input_run;
 mod transcript;
 
 pub use failure::{Failure, Result};
 pub use host::FakeHost;
+pub use input_run::InputRun;
 pub use transcript::Transcript;
 
 pub use dstream_protocol::Role;

@@ -115,7 +115,7 @@ fn a_partition_that_was_claimed_inside_stays_claimed() {
     // More than is held back, so that the transaction is open.
     many(&mut host, 0..6000, &[]);
     host.send_json(&json!({"@claim": {"part": "p", "epoch": 7}})).unwrap();
-    assert_eq!(host.json().unwrap()["@claimed"], json!({"part": "p"}));
+    assert_eq!(host.json().unwrap()["@claimed"], json!({"part": "p", "epoch": 7}));
     many(&mut host, 6000..6400, &["b"]);
     host.send_json(&json!({"@checkpoint": {"id": 1, "state": {"p": 1}}})).unwrap();
     assert_eq!(host.json().unwrap()["@committed"], json!({"id": 1, "written": 6400}));

@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
     let mut problems = planned.failed;
     if !refused.is_empty() {
         exit = Exit::Usage;
-        problems.push(Problem::within(Exit::Usage, refused, project.loaded.file.clone()));
+        problems.push(*Problem::within(Exit::Usage, refused, project.loaded.file.clone()));
     }
     problems.iter().for_each(|p| text.push_str(&format!("\n\n{}", p.render(color))));
     Ok(Answer::new(text, document).exit(exit))
@@ -76,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
 struct Planned {
     lines: Vec<String>,
     reports: Vec<Value>,
-    failed: Vec<Box<Problem>>,
+    failed: Vec<Problem>,
     unknown: Vec<Unknown>,
     exit: Exit,
 }
@@ -109,7 +109,7 @@ async fn ask_all(
                 lines.push(format!("  not known: {}", failure.message));
                 let problem = Problem::call(&project.loaded, &task.name, &failure);
                 exit = if failed.is_empty() { problem.exit } else { exit };
-                failed.push(problem);
+                failed.push(*problem);
             }
         }
     }

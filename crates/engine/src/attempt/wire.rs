@@ -1,5 +1,6 @@
 //! Connects the providers: who reads whom, who is told what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dstream_protocol::Role;
@@ -161,8 +162,15 @@ impl Wiring {
                 self.pumps.spawn(run(pump, live.exit.clone(), done));
             } else if live.v2 {
                 let claims = claims.clone();
-                let rules =
-                    InputRules { hub: hub.clone(), seat, several, claims, open: 0, ended: false };
+                let rules = InputRules {
+                    hub: hub.clone(),
+                    seat,
+                    several,
+                    claims,
+                    shared: BTreeSet::new(),
+                    open: 0,
+                    ended: false,
+                };
                 let mut pump = Pump::new(hub, seat, stdout, rules, sink);
                 pump.whole_intervals = several && whole_intervals;
                 self.pumps.spawn(run(pump, live.exit.clone(), done));

@@ -47,6 +47,17 @@ pub(crate) struct Core {
     pending: bool,
     last_id: u64,
     written: Vec<Written>,
+    /// What is in the batch may only be sent while this says so.
+    pub(crate) valid: Option<Guard>,
+}
+
+/// Says whether something may still be sent.
+pub(crate) struct Guard(pub(crate) Box<dyn Fn() -> bool + Send>);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard")
+    }
 }
 
 impl Core {
@@ -71,6 +82,7 @@ impl Core {
             pending: false,
             last_id: 0,
             written: Vec::new(),
+            valid: None,
         }
     }
 

@@ -7,7 +7,7 @@ use dstream_protocol::{Control, PartitionStates, Ready};
 
 use super::inbox::Inbox;
 use super::sent::Sent;
-use super::{InputProvider, InputStart, Next};
+use super::{Granted, InputProvider, InputStart, Next};
 use crate::batch::{Batch, Core};
 use crate::cadence::Clock;
 use crate::session::{Failure, Session, alive};
@@ -20,6 +20,9 @@ const READ_GRACE: Duration = Duration::from_secs(1);
 
 /// How long an input may go on reading after a stop, to reach a place where resuming is right.
 const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// How long a provider may take to give up what others wait for.
+const ABANDON: Duration = Duration::from_secs(2);
 
 /// A wait that has no end of its own.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
@@ -43,9 +46,19 @@ pub(crate) async fn run<P: InputProvider>(
     let sent = Sent::default();
     let mut input =
         Running { provider, batch, inbox, sent, stdout, stop, v2, saved: 0, closed: false };
-    input.run().await?;
-    input.finish().await?;
-    Ok(input.provider.close().await?)
+    let ended = match input.run().await {
+        Ok(()) => input.finish().await,
+        failed => failed,
+    };
+    match ended {
+        Ok(()) => Ok(input.provider.close().await?),
+        Err(failure) => {
+            if tokio::time::timeout(ABANDON, input.provider.abandon()).await.is_err() {
+                tracing::warn!("what others wait for could not be given up in time");
+            }
+            Err(failure)
+        }
+    }
 }
 
 fn start<P: InputProvider>(session: &Session) -> Result<InputStart<P::Checkpoint>> {
@@ -134,8 +147,16 @@ impl<P: InputProvider> Running<P> {
         let core = &mut self.batch.core;
         // One that was refused ends the run, also where the author let the error go.
         core.rejections.take()?;
-        if !core.out.is_empty() {
-            self.stdout.send(&core.out)?;
+        match &core.valid {
+            _ if core.out.is_empty() => {}
+            None => self.stdout.send(&core.out)?,
+            Some(guard) if self.stdout.send_while(&core.out, &guard.0)? => {}
+            Some(_) => {
+                return Err(Failure::Error(Error::transient(
+                    "the lease under which this was read is over: it is not sent, and read again by who has \
+                     the lease now",
+                )));
+            }
         }
         core.sent();
         self.sent.push(core.take_written());
@@ -227,7 +248,8 @@ impl<P: InputProvider> Running<P> {
         for part in &mail.claimed {
             let state = part.state.as_ref().map(|state| serde_json::from_str(state.get()));
             let state = state.transpose().map_err(Error::from)?;
-            self.provider.claimed(&part.part, state).await?;
+            let granted = Granted { state, epoch: part.epoch, shared: part.shared };
+            self.provider.claimed(&part.part, granted).await?;
         }
         if let Some(id) = mail.committed {
             self.saved = self.saved.max(id);

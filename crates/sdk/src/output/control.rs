@@ -8,7 +8,7 @@ use super::OutputProvider;
 use super::run::Running;
 use crate::lines::Kind;
 use crate::session::{Failure, alive};
-use crate::{Error, Result};
+use crate::{Error, Granted, Result};
 
 impl<P: OutputProvider> Running<P> {
     /// A checkpoint: what was written so far belongs to it. Only noted; the rows that were
@@ -50,9 +50,11 @@ impl<P: OutputProvider> Running<P> {
     /// The stored state must be the newest: commits first.
     async fn claim(&mut self, claim: Claim) -> Result<(), Failure> {
         self.commit().await?;
-        let state = alive(&mut self.stdout, self.provider.claim(&claim)).await??;
-        let Claim { part, from, .. } = claim;
-        Ok(self.stdout.control(&Control::Claimed(ClaimedPart { part, state, from }))?)
+        let granted = alive(&mut self.stdout, self.provider.claim(&claim)).await??;
+        let Granted { state, shared, .. } = granted;
+        let Claim { part, epoch, from, .. } = claim;
+        let claimed = ClaimedPart { part, state, epoch: Some(epoch), shared, from };
+        Ok(self.stdout.control(&Control::Claimed(claimed))?)
     }
 
     /// Commits what is closed. Not broken off by a signal: that it is not known whether a commit

@@ -13,6 +13,8 @@ pub(super) struct Sql {
     pub(super) peek_epoch: String,
     pub(super) states: String,
     pub(super) forget_states: String,
+    pub(super) forget_state: String,
+    pub(super) shared_states: String,
     pub(super) save_state: String,
     pub(super) save_mark: String,
     pub(super) claim: String,
@@ -29,10 +31,12 @@ impl Sql {
     pub(super) fn new(dialect: &impl Dialect, tables: &Bookkeeping) -> Self {
         let fill = |sql: &str| fill(dialect, tables, sql);
         let put =
-            |table: &TableName, columns: &[&str], values: &str, key: &[&str], set: &[&str]| {
-                let [head, tail] =
-                    dialect.upsert(&dialect.quote_table(table), columns, key, set, true);
-                format!("{head}({}){tail}", fill(values))
+            |table: &TableName, columns: &[&str], values: &[&str], key: &[&str], set: &[&str]| {
+                let quoted = dialect.quote_table(table);
+                // Not the whole statement: a name may look like a parameter.
+                let values: Vec<_> = values.iter().map(|value| fill(value)).collect();
+                let values: Vec<_> = values.iter().map(String::as_str).collect();
+                dialect.put(&quoted, columns, &values, key, set)
             };
         let checkpoint =
             ["task_id", "output", "input", "part", "epoch", "task", "state", "updated_at"];
@@ -42,7 +46,7 @@ impl Sql {
             insert_row: put(
                 &tables.checkpoints,
                 &checkpoint[..6],
-                "{1}, {2}, {3}, {4}, 0, {5}",
+                &["{1}", "{2}", "{3}", "{4}", "0", "{5}"],
                 &KEY,
                 &[],
             ),
@@ -64,10 +68,15 @@ impl Sql {
             forget_states: fill(&format!(
                 "UPDATE {{checkpoints}} SET state = NULL WHERE {own} AND input = {{3}}"
             )),
+            forget_state: fill(&format!("UPDATE {{checkpoints}} SET state = NULL WHERE {row}")),
+            shared_states: fill(
+                "SELECT input, part, epoch, state FROM {checkpoints} \
+                 WHERE output = {1} AND task = {2} AND task_id LIKE 'group:%' ORDER BY input, part",
+            ),
             save_state: put(
                 &tables.checkpoints,
                 &checkpoint,
-                "{1}, {2}, {3}, {4}, 0, {5}, {6}, {now}",
+                &["{1}", "{2}", "{3}", "{4}", "0", "{5}", "{6}", "{now}"],
                 &KEY,
                 &checkpoint[5..],
             ),
@@ -93,7 +102,7 @@ impl Sql {
             note_table: put(
                 &tables.tables,
                 &["name", "task_id", "output"],
-                "{1}, {2}, {3}",
+                &["{1}", "{2}", "{3}"],
                 &["name"],
                 &["task_id", "output"],
             ),

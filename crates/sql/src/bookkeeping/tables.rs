@@ -36,6 +36,8 @@ pub struct BookTypes {
     pub number: &'static str,
     /// Of a moment.
     pub time: &'static str,
+    /// How a primary key is declared.
+    pub key: &'static str,
     /// What stands behind the columns of a table that is looked up by its whole key, behind the
     /// [options](Dialect::table_options) of every table.
     pub by_key: &'static str,
@@ -44,7 +46,8 @@ pub struct BookTypes {
 impl BookTypes {
     /// In a database whose keys take texts of any length.
     pub const fn of(text: &'static str, number: &'static str, time: &'static str) -> Self {
-        Self { id: text, part: text, name: text, text, number, time, by_key: "" }
+        let key = "PRIMARY KEY";
+        Self { id: text, part: text, name: text, text, number, time, key, by_key: "" }
     }
 }
 
@@ -53,15 +56,14 @@ const CHECKPOINTS: &str =
     "task_id {id} NOT NULL, output {id} NOT NULL, input {id} NOT NULL, part {part} NOT NULL,
   epoch {number} NOT NULL, state {text}, mark_epoch {number}, mark_id {number},
   task {text} NOT NULL, updated_at {time} NOT NULL DEFAULT {now},
-  PRIMARY KEY (task_id, output, input, part)";
+  {key} (task_id, output, input, part)";
 
 const REJECTED: &str =
     "task_id {id} NOT NULL, output {id} NOT NULL, epoch {number} NOT NULL, checkpoint {number} NOT NULL,
   n {number} NOT NULL, rejected {text} NOT NULL, created_at {time} NOT NULL DEFAULT {now},
-  PRIMARY KEY (task_id, output, epoch, checkpoint, n)";
+  {key} (task_id, output, epoch, checkpoint, n)";
 
-const TABLES: &str =
-    "name {name} NOT NULL PRIMARY KEY, task_id {id} NOT NULL, output {id} NOT NULL,
+const TABLES: &str = "name {name} NOT NULL {key}, task_id {id} NOT NULL, output {id} NOT NULL,
   created_at {time} NOT NULL DEFAULT {now}";
 
 impl Bookkeeping {
@@ -97,6 +99,7 @@ fn create(dialect: &impl Dialect, table: &TableName, columns: &str, by_key: &str
         .replace("{text}", types.text)
         .replace("{number}", types.number)
         .replace("{time}", types.time)
+        .replace("{key}", types.key)
         .replace("{now}", dialect.now());
     let [head, tail] = dialect.create_missing(&dialect.quote_table(table));
     format!("{head} (\n  {columns}\n){}{by_key}{tail}", dialect.table_options())

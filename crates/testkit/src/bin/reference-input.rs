@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dstream_sdk::{
-    About, Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, InputProvider,
-    InputStart, Next, Op, Progress, Result, Secret, StreamSchema, TaskContext,
+    About, Batch, Cadence, Check, Discover, Error, ErrorKind, Field, FieldType, Granted,
+    InputProvider, InputStart, Next, Op, Progress, Result, Secret, StreamSchema, TaskContext,
     schemars::JsonSchema,
 };
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,10 @@ struct Config {
     panic_after: Option<u64>,
     /// Claims the partition `p` under epoch 4, and reads when it has it.
     claim: bool,
+    /// Sends only for so long, as under a lease that is not renewed.
+    lease_ms: Option<u64>,
+    /// Rows have a text of this length too.
+    wide: usize,
     /// Says with `@progress` what was saved.
     acknowledge: bool,
     /// Prints to stdout, as an author must not.
@@ -55,6 +59,7 @@ struct At {
 
 struct Reference {
     config: Config,
+    began: Instant,
     at: u64,
     announced: bool,
     asked: bool,
@@ -74,7 +79,8 @@ impl InputProvider for Reference {
         }
         dstream_sdk::tracing::trace!(?config, "open");
         let at = start.get().map_or(0, |at| at.n);
-        Ok(Self { config, at, announced: false, asked: false, claimed: false, saved: None })
+        let (began, announced, asked, claimed) = (Instant::now(), false, false, false);
+        Ok(Self { config, began, at, announced, asked, claimed, saved: None })
     }
 
     fn fingerprint(&self) -> Option<String> {
@@ -82,6 +88,10 @@ impl InputProvider for Reference {
     }
 
     async fn read(&mut self, batch: &mut Batch<At>) -> Result<Next> {
+        if let Some(lease) = self.config.lease_ms.map(Duration::from_millis) {
+            let began = self.began;
+            batch.valid_while(Some(Box::new(move || began.elapsed() < lease)));
+        }
         if let Some(n) = self.saved.take() {
             let position = Some(json!({"saved": n}));
             let (done, total) = (Some(n), Some(self.config.rows));
@@ -89,7 +99,7 @@ impl InputProvider for Reference {
         }
         if self.config.claim && !self.claimed {
             if !std::mem::replace(&mut self.asked, true) {
-                batch.claim("p", 4);
+                batch.claim("p", 4, Some("those of the source"));
             }
             return Ok(Next::Wait(Duration::from_millis(20)));
         }
@@ -119,14 +129,22 @@ impl InputProvider for Reference {
         Ok(())
     }
 
-    async fn claimed(&mut self, _: &str, state: Option<At>) -> Result<()> {
+    async fn claimed(&mut self, _: &str, granted: Granted<At>) -> Result<()> {
         self.claimed = true;
-        self.at = state.map_or(0, |at| at.n);
+        self.at = granted.state.map_or(0, |at| at.n);
         Ok(())
     }
 }
 
 impl Reference {
+    fn row(&self, batch: &mut Batch<At>) -> Result<()> {
+        if self.config.wide == 0 {
+            return batch.row("numbers", Op::Read, &At { n: self.at });
+        }
+        let text = "x".repeat(self.config.wide);
+        batch.row("numbers", Op::Read, &json!({"n": self.at, "text": text}))
+    }
+
     fn rows(&mut self, batch: &mut Batch<At>) -> Result<()> {
         while self.at < self.config.rows && !batch.is_full() {
             self.at += 1;
@@ -140,7 +158,7 @@ impl Reference {
                 let line = format!("row {}", self.at);
                 batch.reject(Error::permanent("the row is malformed"), line.as_bytes())?;
             } else {
-                batch.row("numbers", Op::Read, &At { n: self.at })?;
+                self.row(batch)?;
             }
             if self.at.is_multiple_of(self.config.every.unwrap_or(u64::MAX)) {
                 self.offer(batch)?;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use dstream_sdk::{
-    About, Claim, Claimed, Commit, CommitMark, Console, Delivery, Envelopes, Error, Infrastructure,
-    Json, LifecycleReport, OutputProvider, OutputStart, Rejected, Resource, Result, SourceStates,
-    StreamSchema, TaskContext, schemars::JsonSchema,
+    About, Claim, Claimed, Commit, CommitMark, Console, Delivery, Envelopes, Error, Granted,
+    Infrastructure, Json, LifecycleReport, OutputProvider, OutputStart, Rejected, Resource, Result,
+    SourceStates, StreamSchema, TaskContext, schemars::JsonSchema,
 };
 use serde::Deserialize;
 use serde_json::value::to_raw_value;
@@ -130,8 +130,9 @@ impl OutputProvider for Reference {
         Ok(())
     }
 
-    async fn claim(&mut self, _: &Claim) -> Result<Option<Json>> {
-        Ok(Some(to_raw_value(&serde_json::json!({"n": 2}))?))
+    async fn claim(&mut self, claim: &Claim) -> Result<Granted<Json>> {
+        let state = to_raw_value(&serde_json::json!({"n": 2}))?;
+        Ok(Granted::stored(Some(state), claim.group.is_some()))
     }
 
     async fn end(self) -> Result<()> {

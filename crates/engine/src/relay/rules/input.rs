@@ -1,5 +1,6 @@
 //! A version-2 input.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,6 +22,9 @@ pub(crate) struct InputRules {
     /// With several inputs, control lines say which one they come from.
     pub(crate) several: bool,
     pub(crate) claims: Claims,
+    /// Partitions whose states the destination keeps for several instances: a copy here would be
+    /// out of date as soon as another of them has one.
+    pub(crate) shared: BTreeSet<String>,
     /// Envelopes since its last checkpoint.
     pub(crate) open: u64,
     pub(crate) ended: bool,
@@ -81,15 +85,16 @@ impl InputRules {
         self.several.then(|| self.hub.seats[self.seat].name.clone())
     }
 
-    fn checkpoint(&mut self, given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
+    fn checkpoint(&mut self, mut given: Checkpoint, at: Range<usize>) -> Result<Piece, Failure> {
         self.open = 0;
-        if !self.several {
-            let id = self.hub.offer(self.seat, given.id, given.state)?;
-            self.hub.close_letters(self.seat, id)?;
+        let several = self.several;
+        let mut own = if several { given.state.clone() } else { std::mem::take(&mut given.state) };
+        own.retain(|part, _| !self.shared.contains(part));
+        let id = self.hub.offer(self.seat, given.id, own)?;
+        self.hub.close_letters(self.seat, id)?;
+        if !several {
             return Ok(Piece::Checkpoint { text: Text::At(at), id });
         }
-        let id = self.hub.offer(self.seat, given.id, given.state.clone())?;
-        self.hub.close_letters(self.seat, id)?;
         let line = Control::Checkpoint(Checkpoint { id, from: self.name(), ..given });
         Ok(Piece::Checkpoint { text: Text::Own(line.to_line().into_bytes()), id })
     }
@@ -104,15 +109,19 @@ impl InputRules {
 
     /// The destination knows best where a partition stands, if it keeps the checkpoint; else the
     /// host answers from its own state. The reply to an input never waits.
-    fn claim(&self, claim: Claim) -> Option<Piece> {
+    fn claim(&mut self, claim: Claim) -> Option<Piece> {
         let who = &self.hub.seats[self.seat];
         if let Claims::Host = self.claims {
             let book = self.hub.book();
             let input = book.state.inputs.get(&who.name);
             let state = input.and_then(|i| i.checkpoint.get(&claim.part)).cloned();
-            let reply = Control::Claimed(ClaimedPart { part: claim.part, state, from: None });
-            drop(self.hub.replies[who.place].send(reply.to_line()));
+            let (part, epoch) = (claim.part, Some(claim.epoch));
+            let reply = ClaimedPart { part, state, epoch, shared: false, from: None };
+            drop(self.hub.replies[who.place].send(Control::Claimed(reply).to_line()));
             return None;
+        }
+        if claim.group.is_some() {
+            self.shared.insert(claim.part.clone());
         }
         let line = Control::Claim(Claim { from: self.name(), ..claim }).to_line().into_bytes();
         match &self.claims {
