@@ -25,6 +25,8 @@ mod as_with_one {
 
 const COUNTS: &str = "SELECT count(*), count(DISTINCT id) FROM s";
 const WRITERS: &str = "SELECT count(DISTINCT xmin::text) FROM s";
+const OPEN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+     AND state = 'idle in transaction'";
 const LEFT: &str = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()";
 
 /// Sends so many rows and their checkpoint; what is said of it.
@@ -171,6 +173,28 @@ fn a_row_that_moves_in_its_first_transaction_leaves_nothing_behind() {
     }
 }
 
+/// Whoever has the lease next does not end what this run has prepared, so it prepares nothing.
+#[test]
+fn a_partition_that_is_claimed_in_the_middle_leaves_all_rows_to_one() {
+    let db = Wide::new();
+    db.sql(wide::TABLE[1]);
+    let mut command = db.command("run", &json!({"mode": "upsert", "key": ["id"]}));
+    command["commit_within_ms"] = json!(60_000);
+    let (mut run, _) = Run::start::<Wide>(&command, "before_prepare:1");
+    let text = "x".repeat(1000);
+    for id in 0..8000 {
+        let line = json!({"data": {"id": id, "a": text}, "metadata": {"stream": "s"}});
+        writeln!(run.stdin, "{line}").unwrap();
+    }
+    wait_for(&db, OPEN, "4");
+    assert!(run.step("{\"@claim\":{\"part\":\"p\",\"epoch\":1,\"group\":\"g\"}}\n"));
+    wait_for(&db, OPEN, "1");
+    let checkpoint = json!({"@checkpoint": {"id": 1, "state": {"p": 1}}});
+    assert!(run.step(&format!("{checkpoint}\n{}\n", json!({"@end": {}}))));
+    assert!(run.end());
+    assert_eq!(db.sql("SELECT count(*), count(a) FROM s"), "8000|8000");
+}
+
 /// Another session has a row: nobody knows that it is not another connection of this run.
 #[test]
 fn a_connection_that_waits_for_long_leaves_all_rows_to_one() {
@@ -315,9 +339,7 @@ fn a_zombie_neither_commits_nor_leaves_anything_prepared() {
         let line = json!({"data": {"id": id, "a": text}, "metadata": {"stream": "s"}});
         writeln!(run.stdin, "{line}").unwrap();
     }
-    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-         AND state = 'idle in transaction'";
-    wait_for(&db, open, "4");
+    wait_for(&db, OPEN, "4");
     let pid = Pid::from_raw(run.child.id() as i32).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let (mut second, _) = db.start(&config);
