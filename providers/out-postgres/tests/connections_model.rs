@@ -102,7 +102,11 @@ fn same(one: &Side<'_>, four: &Side<'_>) -> Result<(), TestCaseError> {
 #[test]
 fn any_changes_leave_with_four_connections_what_they_leave_with_one() {
     let db = common::Db::new();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
+    let config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_time: 20_000,
+        ..ProptestConfig::with_cases(40)
+    };
     let checked = TestRunner::new(config).run(&work(0..120), |work| {
         let (one, four) = (expected(&db, &work), Side::new(&db, &work, 4));
         assert!(!four.run(&work, "none"));
