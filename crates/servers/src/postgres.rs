@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use crate::guard::Guard;
 use crate::{PATIENCE, account, free_port, program, tail};
 
+mod copies;
+
 const USER: &str = "postgres";
 
 /// A PostgreSQL server with a superuser `postgres` who needs no password.

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::explain;
 use crate::input::PostgresInput;
 use crate::setup::server::{self, Server};
-use crate::setup::{publication, slot, tables};
+use crate::setup::{failover, publication, slot, tables};
 use crate::table::Table;
 
 /// What every operation begins with.
@@ -37,7 +37,7 @@ impl Check for PostgresInput {
 
     async fn check(config: Config, context: &TaskContext) -> Result<String> {
         let mut session = Session::open(&config, context).await?;
-        session.server.require()?;
+        session.server.require(&config)?;
         publication::plan(&mut session.wire, &config, &session.publication, &context.task_id)
             .await?;
         if let Some(slot) = slot::look(&mut session.wire, &session.slot).await? {
@@ -82,7 +82,7 @@ impl Infrastructure for PostgresInput {
 
     async fn plan(config: Config, context: &TaskContext) -> Result<LifecycleReport> {
         let mut session = Session::open(&config, context).await?;
-        session.server.require()?;
+        session.server.require(&config)?;
         let plan =
             publication::plan(&mut session.wire, &config, &session.publication, &context.task_id)
                 .await?;
@@ -94,6 +94,9 @@ impl Infrastructure for PostgresInput {
         let publication =
             resource("publication", &session.publication, action, plan.statements.join("; "));
         let (action, detail) = match slot::look(&mut session.wire, &session.slot).await? {
+            Some(slot) if config.failover && !slot.failover => {
+                ("update", failover::statement(&session.slot))
+            }
             Some(_) => ("none", String::new()),
             None => {
                 ("create", slot::create_sql(&session.slot, config.failover, session.server.version))
@@ -105,7 +108,7 @@ impl Infrastructure for PostgresInput {
 
     async fn init(config: Config, context: &TaskContext) -> Result<LifecycleReport> {
         let mut session = Session::open(&config, context).await?;
-        session.server.require()?;
+        session.server.require(&config)?;
         let wire = &mut session.wire;
         let plan = publication::plan(wire, &config, &session.publication, &context.task_id).await?;
         publication::apply(wire, &plan).await?;
@@ -122,6 +125,10 @@ impl Infrastructure for PostgresInput {
             plan.statements.join("; "),
         ));
         let action = match slot::look(wire, &session.slot).await? {
+            Some(slot) if config.failover && !slot.failover && config.create => {
+                failover::keep_on_standbys(&config.connection.target()?, &session.slot).await?;
+                "updated"
+            }
             Some(_) => "exists",
             None if !config.create => {
                 let sql = slot::create_sql(&session.slot, config.failover, session.server.version);

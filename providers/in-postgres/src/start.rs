@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dstream_postgres::Wire;
+use dstream_postgres::{Target, Wire};
 use dstream_sdk::{Error, InputStart, Result};
 
 use crate::catalog::{self, TableInfo};
@@ -12,7 +12,7 @@ use crate::input::PostgresInput;
 use crate::lsn::Lsn;
 use crate::plan::Plan;
 use crate::setup::server::Server;
-use crate::setup::{publication, slot};
+use crate::setup::{failover, publication, slot, timeline};
 use crate::state::{State, StreamState};
 use crate::stream::Handoff;
 
@@ -38,8 +38,15 @@ pub(crate) async fn plan(input: &mut PostgresInput, start: InputStart<State>) ->
         let text = format!("the publication {} has no tables", input.publication);
         return Err(Error::config("publication", text));
     }
+    if config.failover {
+        failover::warn(wire).await?;
+    }
+    let left = match &stream {
+        Some(state) => timeline::left(&input.target, server, state).await?,
+        None => None,
+    };
     let Place { state, make_slot, lost, mut again } =
-        place(wire, config, server, &input.slot, stream).await?;
+        place(wire, config, server, (&input.target, &input.slot), stream, left).await?;
     if lost {
         states.clear();
     }
@@ -80,35 +87,42 @@ async fn place(
     wire: &mut Wire,
     config: &Config,
     server: &Server,
-    name: &str,
+    (target, name): (&Target, &str),
     stream: Option<StreamState>,
+    left: Option<Error>,
 ) -> Result<Place> {
     let at = |lsn| StreamState {
         lsn,
         system: server.system.clone(),
         database: server.database.clone(),
         slot: name.to_owned(),
+        timeline: server.timeline,
     };
     let known = |state| Place { state, make_slot: false, lost: false, again: false };
     match (stream, slot::look_when_free(wire, name).await?) {
         (None, None) => {
-            require_create(config.create, name, server.version)?;
+            require_create(config, name, server.version)?;
             Ok(Place { make_slot: true, ..known(at(Lsn(0))) })
         }
         // One that was made before, by `init`, by hand, or by a run that was killed before its
         // first checkpoint was saved: nothing of it was handed on.
         (None, Some(slot)) if !slot.is_lost() => {
             slot.require(&server.database)?;
+            failover::ensure(config, target, &slot).await?;
             Ok(known(at(slot.confirmed)))
         }
-        (Some(state), Some(slot)) if !slot.is_lost() && slot.confirmed <= state.lsn => {
+        (Some(state), Some(slot))
+            if left.is_none() && !slot.is_lost() && slot.confirmed <= state.lsn =>
+        {
             slot.require(&server.database)?;
-            Ok(known(StreamState { slot: name.to_owned(), ..state }))
+            failover::ensure(config, target, &slot).await?;
+            let timeline = server.timeline;
+            Ok(known(StreamState { slot: name.to_owned(), timeline, ..state }))
         }
         // The log between the checkpoint and the slot is gone.
         (stream, found) => {
             if config.snapshot != When::WhenNeeded || !config.create {
-                return Err(gone(name, stream.as_ref(), found.as_ref()));
+                return Err(left.unwrap_or_else(|| gone(name, stream.as_ref(), found.as_ref())));
             }
             tracing::warn!(slot = %name, "the log behind the checkpoint is gone: every table is read again");
             if found.is_some() {
@@ -140,11 +154,11 @@ pub(crate) async fn reread(
     Ok(plan)
 }
 
-fn require_create(create: bool, slot: &str, version: u32) -> Result<()> {
-    if create {
+fn require_create(config: &Config, slot: &str, version: u32) -> Result<()> {
+    if config.create {
         return Ok(());
     }
-    let sql = slot::create_sql(slot, false, version);
+    let sql = slot::create_sql(slot, config.failover, version);
     Err(Error::config(
         "slot",
         format!("the slot {slot} is not there, and `create` is false. Run {sql};"),

@@ -29,6 +29,9 @@ pub(crate) struct StreamState {
     pub(crate) database: String,
     /// The replication slot.
     pub(crate) slot: String,
+    /// The history of the server that the place is in; nothing where the server was a standby.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeline: Option<u32>,
 }
 
 #[cfg(test)]

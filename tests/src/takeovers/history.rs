@@ -36,9 +36,9 @@ pub(super) fn watch(target: &Postgres) {
              INSERT INTO history (id, part, epoch, state) VALUES (NEW.task_id, NEW.part, NEW.epoch, NEW.state); \
            END IF; RETURN NEW; END $$; \
          CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
-           IF to_regclass('_dstream_checkpoints') IS NOT NULL AND NOT EXISTS \
+           IF to_regclass('_dstream._dstream_checkpoints') IS NOT NULL AND NOT EXISTS \
              (SELECT 1 FROM pg_trigger WHERE tgname = 'noted') THEN \
-             CREATE TRIGGER noted AFTER INSERT OR UPDATE ON _dstream_checkpoints FOR EACH ROW EXECUTE FUNCTION note(); \
+             CREATE TRIGGER noted AFTER INSERT OR UPDATE ON _dstream._dstream_checkpoints FOR EACH ROW EXECUTE FUNCTION note(); \
            END IF; END $$; \
          CREATE EVENT TRIGGER watching ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION watch()",
     );

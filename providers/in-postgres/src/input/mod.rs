@@ -66,7 +66,7 @@ impl InputProvider for PostgresInput {
         let target = config.connection.target()?;
         let mut catalog = crate::setup::server::connect(&target).await?;
         let server = Server::look(&mut catalog).await?;
-        server.require()?;
+        server.require(&config)?;
         let (publication, slot) = config.names(&start.task, &start.name);
         let mut input = Self {
             watch: Watch::new(&config, &publication, &slot, &start.task_id, server.version),

@@ -4,6 +4,9 @@ use dstream_postgres::{Target, Wire, quote};
 use dstream_sdk::{Error, Result};
 
 use crate::catalog::text;
+use crate::config::Config;
+use crate::lsn::Lsn;
+use crate::setup::failover;
 use crate::state::StreamState;
 
 /// The oldest version that is supported: 14 brought what is used of pgoutput.
@@ -18,6 +21,10 @@ pub(crate) struct Server {
     pub(crate) system: String,
     pub(crate) database: String,
     pub(crate) encoding: String,
+    /// Which of its histories it writes; nothing on a standby, which follows another's.
+    pub(crate) timeline: Option<u32>,
+    /// The end of its log.
+    pub(crate) end: Lsn,
     wal_level: String,
     may_replicate: bool,
     role: String,
@@ -41,7 +48,10 @@ impl Server {
                    (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user) OR EXISTS ( \
                      SELECT FROM pg_roles r WHERE r.rolname IN ('rds_replication', 'rds_superuser', 'azure_pg_admin') \
                        AND pg_has_role(current_user, r.oid, 'member')), \
-                   current_user",
+                   current_user, \
+                   CASE WHEN NOT pg_is_in_recovery() \
+                     THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int4 END, \
+                   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END",
             )
             .await?;
         let row = rows.into_iter().next().unwrap_or_default();
@@ -53,6 +63,8 @@ impl Server {
             wal_level: text(&row, 4),
             may_replicate: text(&row, 5) == "t",
             role: text(&row, 6),
+            timeline: text(&row, 7).parse().ok(),
+            end: text(&row, 8).parse().unwrap_or_default(),
         })
     }
 
@@ -66,8 +78,15 @@ impl Server {
         format!("{}.{}", self.version / 10_000, self.version % 10_000)
     }
 
-    /// Whether logical replication can work at all.
-    pub(crate) fn require(&self) -> Result<()> {
+    /// Whether logical replication can work at all, and as the config wants it.
+    pub(crate) fn require(&self, config: &Config) -> Result<()> {
+        if config.failover && self.version < failover::OLDEST {
+            let text = format!(
+                "standbys keep slots since PostgreSQL 17, and this is {}: leave `failover` out",
+                self.version_text()
+            );
+            return Err(Error::config("failover", text));
+        }
         if self.version < OLDEST {
             let text = format!(
                 "the server is PostgreSQL {}; change data capture needs 14 or later",

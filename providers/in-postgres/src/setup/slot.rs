@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     pub(crate) safe_bytes: Option<u64>,
     /// How much log is kept for it.
     pub(crate) kept_bytes: u64,
+    /// Standbys keep it.
+    pub(crate) failover: bool,
 }
 
 /// The slot, if it is there.
@@ -36,7 +38,8 @@ pub(crate) async fn look(wire: &mut Wire, name: &str) -> Result<Option<Slot>> {
         .query(&format!(
             "SELECT s.plugin, s.database, s.active_pid, coalesce(a.application_name, ''), s.confirmed_flush_lsn, \
                s.wal_status, s.safe_wal_size, greatest(0, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() \
-                 THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn))::int8 \
+                 THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn))::int8, \
+               coalesce(to_jsonb(s) ->> 'failover', '') \
              FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid \
              WHERE s.slot_name = {}",
             quote::literal(name)
@@ -51,6 +54,7 @@ pub(crate) async fn look(wire: &mut Wire, name: &str) -> Result<Option<Slot>> {
         wal_status: text(row, 5),
         safe_bytes: text(row, 6).parse().ok(),
         kept_bytes: text(row, 7).parse().unwrap_or(0),
+        failover: text(row, 8) == "true",
     };
     Ok(rows.first().map(slot))
 }
@@ -112,8 +116,9 @@ impl Slot {
             Some((pid, application)) => format!("read by process {pid} ({application})"),
             None => "not read right now".into(),
         };
+        let standbys = if self.failover { ", standbys keep it" } else { "" };
         format!(
-            "confirmed up to {}, keeps {} of log, {limit}, wal_status {}, {reader}",
+            "confirmed up to {}, keeps {} of log, {limit}, wal_status {}, {reader}{standbys}",
             self.confirmed,
             size(self.kept_bytes),
             self.wal_status

@@ -7,6 +7,7 @@
 
 mod changes;
 mod errors;
+mod failover;
 mod kills;
 mod lifecycle;
 mod locks;
