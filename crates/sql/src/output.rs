@@ -162,6 +162,10 @@ where
 
     async fn claim(&mut self, claim: &Claim) -> Result<Granted<Json>> {
         let input = claim.from.clone().unwrap_or_else(|| self.input.clone());
+        // Who takes over the lease does not end what this run has left prepared.
+        if self.store.db.lanes.hold_rows() {
+            self.begin_anew(Waiting::Alone).await?;
+        }
         let state = self.store.claim(claim, &input).await?;
         Ok(Granted::stored(state, claim.group.is_some()))
     }
