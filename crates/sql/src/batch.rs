@@ -1,5 +1,9 @@
 //! Changes to one table, borrowed from their lines.
 
+mod divide;
+
+pub(crate) use divide::ByKey;
+pub use divide::{Division, Sameness};
 use dstream_sdk::row::Cell;
 
 /// One change. Rows, keys and column sets are indices into the [`Batch`].

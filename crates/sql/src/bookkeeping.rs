@@ -32,6 +32,11 @@ impl Owner {
         let task_id = if task_id.is_empty() { format!("task:{task}") } else { task_id.to_owned() };
         Self { task_id, output: output.to_owned(), task: task.to_owned() }
     }
+
+    /// Both names as one.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.task_id, self.output)
+    }
 }
 
 /// The partitions that this run has claimed, by input and partition.
@@ -140,11 +145,15 @@ impl Books {
         self.insert_row(db, self.run()).await?;
         let Owner { task_id, output, task } = &self.owner;
         db.execute(&self.sql.raise, &[Text(task), Text(task_id), Text(output)]).await?;
-        let rows = db.query(&self.sql.read_run, &self.row(self.run())).await?;
-        let number = |at: usize| rows.first()?.get(at)?.as_ref()?.parse::<u64>().ok();
-        let epoch = number(0).ok_or_else(|| Error::transient("the run's epoch is gone"))?;
-        let previous = number(1).zip(number(2)).map(|(epoch, id)| CommitMark { epoch, id });
-        Ok(Claimed { epoch, previous, checkpoint: self.states(db).await? })
+        let row = self.run_row(db).await?.unwrap_or_default();
+        let epoch = row.first().and_then(|text| text.as_ref()?.parse().ok());
+        let epoch = epoch.ok_or_else(|| Error::transient("the run's epoch is gone"))?;
+        Ok(Claimed { epoch, previous: mark_in(&row), checkpoint: self.states(db).await? })
+    }
+
+    /// The mark of the last commit.
+    pub(crate) async fn mark<D: Database>(&self, db: &mut D) -> Result<Option<CommitMark>> {
+        Ok(self.run_row(db).await?.as_deref().and_then(mark_in))
     }
 
     async fn insert_row<D: Database>(&self, db: &mut D, of: Part<'_>) -> Result<()> {
@@ -415,6 +424,12 @@ pub(crate) struct Shared {
     pub(crate) part: String,
     pub(crate) epoch: String,
     pub(crate) state: Option<String>,
+}
+
+/// Of the run's row.
+fn mark_in(row: &[Option<String>]) -> Option<CommitMark> {
+    let number = |at: usize| row.get(at)?.as_ref()?.parse::<u64>().ok();
+    Some(CommitMark { epoch: number(1)?, id: number(2)? })
 }
 
 fn json(text: String) -> Result<Json> {

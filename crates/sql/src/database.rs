@@ -4,12 +4,14 @@ use dstream_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, Dialect, Mode, Table, TableName, TableSettings, Target, catalog};
+use crate::{
+    Batch, Dialect, Division, Mode, Table, TableName, TableSettings, Target, TwoPhase, catalog,
+};
 
 /// A connection, with at most one transaction open. Every method may wait; cancelled (its future
 /// dropped), the value is dropped as well, which rolls back what is open.
 #[allow(async_fn_in_trait)]
-pub trait Database: Sized + 'static {
+pub trait Database: TwoPhase + Sized + 'static {
     /// What only this database has to set.
     type Settings: DeserializeOwned + JsonSchema + Clone;
 
@@ -180,6 +182,11 @@ pub trait Database: Sized + 'static {
         settings: &TableSettings,
     ) -> Result<Self::Target>;
 
+    /// Who may write this table where a run has several connections.
+    fn division(_: &Self::Target) -> Division<'_> {
+        Division::Alone
+    }
+
     /// Writes the changes of a batch, in order or as if in order.
     ///
     /// # Errors
@@ -279,6 +286,8 @@ pub enum Failure {
     Row(Error),
     /// The connection, a permission, a lock, a missing table.
     Run(Error),
+    /// It has waited for a lock for too long, or another waits for it.
+    Blocked(Error),
 }
 
 impl Failure {

@@ -8,7 +8,8 @@
 //!   sets of rows implements [`Sets`], and gets the batch [folded](write_sets), so that each row is
 //!   written once; one that takes rows as statements with literals implements [`rows::Rows`], and
 //!   has all of that.
-//! - Rows, checkpoint and dead letters go into one transaction, fenced by the run's epoch.
+//! - Rows, checkpoint and dead letters go into one transaction, fenced by the run's epoch. One that
+//!   prepares transactions ([`TwoPhase`]) may write with several connections.
 //!
 //! It knows no database. Nothing here needs `Send`: the SDK runs on one thread.
 
@@ -23,6 +24,7 @@ mod evolve;
 mod fit;
 mod fold;
 mod keep_alive;
+mod lanes;
 mod lifecycle;
 pub mod literal;
 mod merge;
@@ -36,9 +38,10 @@ mod store;
 mod table;
 mod target;
 mod targets;
+mod two_phase;
 mod writer;
 
-pub use batch::{Batch, Change};
+pub use batch::{Batch, Change, Division, Sameness};
 pub use bookkeeping::{BookTypes, Owner};
 pub use config::{Config, Delete, Evolve, Mode, TableSettings};
 pub use database::{
@@ -51,3 +54,4 @@ pub use merge::{Sets, write_sets};
 pub use output::SqlOutput;
 pub use table::{Column, Table, TableName};
 pub use target::Target;
+pub use two_phase::TwoPhase;

@@ -3,6 +3,7 @@
 use dstream_sdk::{Check, Infrastructure, LifecycleReport, Resource, Result, TaskContext};
 
 use crate::bookkeeping::{Bookkeeping, Books, Owner};
+use crate::lanes::{commit_of, settle};
 use crate::sessions::Sessions;
 use crate::{Access, Config, Database, Dialect, SqlOutput, TableName, plan};
 
@@ -12,7 +13,10 @@ impl<D: Database> Check for SqlOutput<D> {
     async fn check(config: Self::Config, _: &TaskContext) -> Result<String> {
         config.check::<D>()?;
         match D::connect(&config.database, Access::Look).await? {
-            Some(mut db) => db.about().await,
+            Some(mut db) => {
+                let about = db.about().await?;
+                db.can_prepare().await.map(|()| about)
+            }
             None => Ok(format!("{} is not there yet and will be made", D::place(&config.database))),
         }
     }
@@ -27,6 +31,7 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         let action = if db.is_some() { "none" } else { "create" };
         let mut report = database::<D>(&config, action);
         if let Some(db) = &mut db {
+            db.can_prepare().await?;
             let books = books(db, context);
             report = planned_bookkeeping(db, &books, report).await?;
         }
@@ -39,6 +44,7 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         let there = D::connect(&config.database, Access::Look).await?.is_some();
         let opened = Sessions::<D>::open(config.database.clone(), Access::Change).await?;
         let Some(mut db) = opened else { return Ok(database::<D>(&config, "absent")) };
+        db.can_prepare().await?;
         let mut report = database::<D>(&config, if there { "exists" } else { "created" });
         let books = books(&*db, context);
         let missing: Vec<_> = books.missing(&mut *db).await?.into_iter().cloned().collect();
@@ -67,6 +73,7 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         }
         let report = tables(&mut db, &books, report).await?;
         let report = progress(&mut db, &books, report).await?;
+        let report = prepared(&mut db, &books, report).await?;
         bookkeeping(&mut db, &books, report).await
     }
 
@@ -83,6 +90,7 @@ impl<D: Database> Infrastructure for SqlOutput<D> {
         if !books.missing(&mut db).await?.is_empty() {
             return Ok(report);
         }
+        report = end_prepared(&mut db, &books, report).await?;
         db.begin().await?;
         for table in books.noted(&mut db).await? {
             if !db.is_ours(&table).await? {
@@ -204,6 +212,48 @@ async fn progress<D: Database>(
     if rejected > 0 {
         let detail = format!("{rejected} that the host has not confirmed");
         report = report.with(Resource::new("dead letters", "", "exists").detail(detail));
+    }
+    Ok(report)
+}
+
+/// What a run has left prepared, or has prepared just now.
+async fn prepared<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    let run = db.run_name(&books.owner.name()).await?;
+    let all = commit_of(db, &run).await?;
+    // Behind the look at what is prepared: no mark that is newer is missed.
+    let saved = books.mark(db).await?;
+    for (name, mark) in all {
+        let (what, end) = match saved == Some(mark) {
+            true => ("has been saved", "commits"),
+            false => ("has not been saved", "rolls back"),
+        };
+        let detail = format!(
+            "rows of commit {} of epoch {}, which {what}: unless a run is at it just now, the next start {end} them, and so does `destroy`; until then they are locked",
+            mark.id, mark.epoch
+        );
+        let one = Resource::new("prepared transaction", name, "exists");
+        report = report.with(one.detail(detail));
+    }
+    Ok(report)
+}
+
+/// Ends what is left prepared, as a run would: from here on older ones are fenced.
+async fn end_prepared<D: Database>(
+    db: &mut D,
+    books: &Books,
+    mut report: LifecycleReport,
+) -> Result<LifecycleReport> {
+    let run = db.run_name(&books.owner.name()).await?;
+    db.begin().await?;
+    let claimed = books.open(db).await?;
+    db.commit().await?;
+    for (name, committed) in settle(db, books, &run, claimed.epoch, claimed.previous).await? {
+        let action = if committed { "committed" } else { "rolled back" };
+        report = report.with(Resource::new("prepared transaction", name, action));
     }
     Ok(report)
 }

@@ -6,12 +6,13 @@ use dstream_sdk::{
 };
 use schemars::JsonSchema;
 
+use crate::Database;
 use crate::config::{Config, Evolve, TableSettings};
+use crate::lanes::Manner;
 use crate::replay::{Piece, Replay};
 use crate::store::Store;
-use crate::targets::Targets;
+use crate::targets::{Targets, Waiting};
 use crate::writer::Writer;
-use crate::{Database, Table};
 
 /// Writes a database.
 pub struct SqlOutput<D: Database> {
@@ -41,12 +42,14 @@ impl<D: Database> SqlOutput<D> {
     async fn write_all(&mut self, envelopes: &mut Envelopes<'_>) -> Result<()> {
         self.store.begin().await?;
         let mut written = self.writer().write(envelopes).await;
-        while let Some((stream, table)) = self.targets.waiting.take() {
-            self.widen(&stream, table).await?;
+        while let Some(waiting) = self.targets.waiting.take() {
+            self.begin_anew(waiting).await?;
             written = self.writer().write(envelopes).await;
         }
         let refused = written?;
-        if let Some(replay) = &mut self.replay {
+        if let Some(replay) = &mut self.replay
+            && (D::DDL_COMMITS || self.store.db.lanes.manner != Manner::Alone)
+        {
             replay.keep(envelopes, &refused)?;
         }
         for (index, error) in refused {
@@ -62,18 +65,20 @@ impl<D: Database> SqlOutput<D> {
         Writer { db, books, settings: &self.settings, targets: &mut self.targets }
     }
 
-    /// Widens a table that the open transaction is in the way of: the transaction is given up, the
-    /// table widened, and the rows since the last commit are written again. Nobody can take over
+    /// The open transaction is in the way of something: it is given up, a table perhaps widened, and
+    /// the rows since the last commit are written again, by one connection. Nobody can take over
     /// meanwhile without this run finding out: it holds the epoch's row again before the table changes.
-    async fn widen(&mut self, stream: &str, table: Table) -> Result<()> {
+    async fn begin_anew(&mut self, waiting: Waiting) -> Result<()> {
         let Some(mut replay) = self.replay.take() else {
             return Err(Error::permanent("rows that are to be written again were not kept"));
         };
-        tracing::info!(table = %table.name, "taking back rows, to widen their table first");
         self.store.restart().await?;
         self.targets.hold_rows = false;
-        let Store { db, books, .. } = &mut self.store;
-        self.targets.ensure(db, books, &self.settings, stream, table).await?;
+        if let Waiting::Widen(stream, table) = waiting {
+            tracing::info!(table = %table.name, "taking back rows, to widen their table first");
+            let Store { db, books, .. } = &mut self.store;
+            self.targets.ensure(db, books, &self.settings, &stream, table).await?;
+        }
         self.targets.rewind(replay.known());
         let played = self.play(&mut replay).await;
         self.replay = Some(replay);
@@ -113,7 +118,8 @@ where
         let input = start.inputs.first().cloned().unwrap_or_default();
         let settings = config.tables;
         let may_widen = D::DDL_COMMITS && settings.evolve == Evolve::Add;
-        let replay = may_widen.then(Replay::default);
+        let shared = store.db.lanes.most > 0;
+        let replay = (may_widen || shared).then(Replay::default);
         Ok(Self { settings, store, targets: Targets::default(), replay, input })
     }
 
@@ -156,6 +162,10 @@ where
 
     async fn claim(&mut self, claim: &Claim) -> Result<Granted<Json>> {
         let input = claim.from.clone().unwrap_or_else(|| self.input.clone());
+        // Who takes over the lease does not end what this run has left prepared.
+        if self.store.db.lanes.hold_rows() {
+            self.begin_anew(Waiting::Alone).await?;
+        }
         let state = self.store.claim(claim, &input).await?;
         Ok(Granted::stored(state, claim.group.is_some()))
     }

@@ -24,12 +24,14 @@ pub(crate) struct Replay {
     /// Read already, and part of the next piece.
     ahead: String,
     known: Known,
+    /// Rows on their way to `lines`; its memory is used again.
+    text: String,
 }
 
 impl Default for Replay {
     fn default() -> Self {
         let lines = BufReader::new(SpooledTempFile::new(IN_MEMORY_BYTES));
-        Self { lines, ahead: String::new(), known: Known::default() }
+        Self { lines, ahead: String::new(), known: Known::default(), text: String::new() }
     }
 }
 
@@ -54,14 +56,18 @@ impl Replay {
     /// Keeps rows that have been written.
     pub(crate) fn keep(&mut self, envelopes: &Envelopes<'_>, refused: &Refused) -> Result<()> {
         let mut refused = refused.iter().map(|(index, _)| *index).peekable();
+        // One write for all of them: where it goes to a file, each is a call of the system.
+        let mut text = std::mem::take(&mut self.text);
         for (index, envelope) in envelopes.iter().enumerate() {
             if refused.next_if_eq(&index).is_none() {
-                let file = self.lines.get_mut();
-                file.write_all(envelope.line.as_bytes()).map_err(cannot_keep)?;
-                file.write_all(b"\n").map_err(cannot_keep)?;
+                text.push_str(envelope.line);
+                text.push('\n');
             }
         }
-        Ok(())
+        let kept = self.lines.get_mut().write_all(text.as_bytes()).map_err(cannot_keep);
+        text.clear();
+        self.text = text;
+        kept
     }
 
     /// Keeps a schema, in its place among the rows.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dstream_sdk::{
     Claim, Claimed, Commit, CommitMark, Error, ErrorKind, Json, OutputStart, Rejected, Result,
-    SourceStates, fail,
+    SourceStates, fail, tracing,
 };
 
 use crate::bookkeeping::{Books, Claims, Lease, Owner, group_id};
+use crate::lanes::{Manner, settle};
 use crate::sessions::Sessions;
 use crate::{Access, Database};
 
@@ -59,6 +60,7 @@ impl<D: Database> Store<D> {
         books.adopt(&mut *db, &start.adopt).await?;
         let claimed = Claimed { checkpoint: books.states(&mut *db).await?, ..claimed };
         db.commit().await?;
+        take_lanes(&mut db, &books, &claimed).await?;
         Ok(Self {
             db,
             books,
@@ -80,6 +82,10 @@ impl<D: Database> Store<D> {
         }
         self.db.begin().await?;
         self.in_transaction = true;
+        // Who takes over a partition's lease does not end what this run has left prepared.
+        if !self.claims.is_empty() {
+            self.db.lanes.manner = Manner::Alone;
+        }
         if self.is_one_run() { self.check_run().await } else { Ok(()) }
     }
 
@@ -119,7 +125,10 @@ impl<D: Database> Store<D> {
         self.books.save(&mut *self.db, states, &self.claims, rejected, mark).await?;
         self.holds_rejected |= !commit.rejected.is_empty();
         fail::point("before_commit");
-        self.db.commit().await?;
+        if let Err(error) = self.db.commit_all(commit.id).await {
+            self.abandon().await;
+            return Err(error);
+        }
         fail::point("after_commit");
         self.in_transaction = false;
         self.unsaved_claims.clear();
@@ -129,7 +138,7 @@ impl<D: Database> Store<D> {
     /// Gives up what is open, and opens it anew, empty.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         if self.in_transaction {
-            self.db.rollback().await?;
+            self.db.rollback_all().await?;
             self.in_transaction = false;
         }
         for ((input, part), (lease, is_by_hand)) in std::mem::take(&mut self.unsaved_claims) {
@@ -139,7 +148,34 @@ impl<D: Database> Store<D> {
             self.books.claim(&mut *self.db, of, lease.epoch, by_hand).await?;
             self.db.commit().await?;
         }
-        self.begin().await
+        self.begin().await?;
+        self.db.lanes.manner = Manner::Alone;
+        Ok(())
+    }
+
+    /// A commit has failed, nobody knows how far it came, and perhaps nobody runs the task again:
+    /// what is prepared is not to hold its locks until then.
+    async fn abandon(&mut self) {
+        if !self.db.lanes.hold_rows() {
+            return;
+        }
+        self.db.lanes.close();
+        if self.db.rollback().await.is_err() {
+            tracing::debug!("the transaction could not be given up: its connection is lost");
+        }
+        if let Err(error) = self.settle().await {
+            tracing::warn!(%error, "prepared transactions may be left: the next run ends them");
+        }
+    }
+
+    /// The run's row is waited for: the server may be about to commit still.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(mut db) = D::connect(&self.db.settings, Access::Run).await? else { return Ok(()) };
+        db.begin().await?;
+        self.books.check_epoch(&mut db, self.books.run(), self.claimed.epoch).await?;
+        let saved = self.books.mark(&mut db).await?;
+        db.commit().await?;
+        self.db.lanes.settle(&mut db, &self.books, saved).await.map(drop)
     }
 
     fn mark(&self, id: u64) -> CommitMark {
@@ -205,6 +241,21 @@ impl<D: Database> Store<D> {
             _ => error,
         }
     }
+}
+
+/// Ends what older runs have left prepared: from here on they cannot, and the rows are as the mark says.
+async fn take_lanes<D: Database>(
+    db: &mut Sessions<D>,
+    books: &Books,
+    claimed: &Claimed,
+) -> Result<()> {
+    if db.lanes.most > 0 {
+        db.can_prepare().await?;
+    }
+    let run = db.run_name(&books.owner.name()).await?;
+    settle(&mut **db, books, &run, claimed.epoch, claimed.previous).await?;
+    db.lanes.named(run, claimed.epoch);
+    Ok(())
 }
 
 /// What a person has said of a partition: a state, or that there is none.

@@ -167,7 +167,8 @@ pub(crate) async fn ensure<D: Database>(
     wanted: Table,
     holds_rows: bool,
 ) -> Result<Ensured<D::Target>> {
-    let asked = (D::DDL_COMMITS && holds_rows).then(|| wanted.clone());
+    let in_the_way = holds_rows && (D::DDL_COMMITS || sessions.lanes.hold_rows());
+    let asked = in_the_way.then(|| wanted.clone());
     let dialect = sessions.dialect().clone();
     let mut look = look::<D>(Some(&mut *sessions), &dialect, settings, wanted, None).await?;
     let mut ignored = Vec::new();
@@ -191,7 +192,9 @@ pub(crate) async fn ensure<D: Database>(
     let db: &mut D = sessions;
     if matches!(look.plan, Plan::Create(_) | Plan::Add(_)) {
         look.there = db.existing(&look.wanted.name).await?;
+        sessions.lanes.fresh.insert(look.wanted.name.clone());
     }
+    let db: &mut D = sessions;
     let Some(there) = look.there.take() else {
         return Err(Error::transient(format!("the table `{}` is gone", look.wanted.name)));
     };

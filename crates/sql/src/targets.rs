@@ -22,8 +22,17 @@ pub(crate) struct Targets<T> {
     schemas: HashMap<String, StreamSchema>,
     /// The open transaction has rows.
     pub(crate) hold_rows: bool,
-    /// The table that cannot be widened because of them.
-    pub(crate) waiting: Option<(String, Table)>,
+    /// What cannot be done because of them.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// What the open transaction is in the way of: it is given up, and its rows are written again.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// The table of this stream has to be widened.
+    Widen(String, Table),
+    /// Its rows have to be written by one connection.
+    Alone,
 }
 
 /// Which streams are known, and where their rows go.
@@ -135,7 +144,7 @@ impl<T> Targets<T> {
             Ensured::Ready(target) => Ok(self.put(stream, *target)),
             Ensured::Waits(table) => {
                 let message = format!("the table `{}` has to be widened first", table.name);
-                self.waiting = Some((stream.to_owned(), table));
+                self.waiting = Some(Waiting::Widen(stream.to_owned(), table));
                 Err(Error::transient(message))
             }
         }

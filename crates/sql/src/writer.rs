@@ -1,6 +1,7 @@
 //! Writes a run of envelopes into their tables; what cannot be written is refused by itself.
 
 mod grouped;
+mod shared;
 
 use dstream_sdk::{Envelope, Envelopes, Meta, Result};
 
@@ -97,7 +98,7 @@ impl<D: Database> Writer<'_, D> {
         let target = &self.targets.list[at];
         match self.db.load(target, batch, self.settings.mode, refused).await {
             Ok(()) => Ok(()),
-            Err(Failure::Row(error) | Failure::Run(error)) => Err(error),
+            Err(Failure::Row(error) | Failure::Run(error) | Failure::Blocked(error)) => Err(error),
         }
     }
 
@@ -136,6 +137,6 @@ fn note(added: Result<Added, Failure>, index: usize, refused: &mut Refused) -> R
             refused.push((index, error));
             Ok(())
         }
-        Err(Failure::Run(error)) => Err(error),
+        Err(Failure::Run(error) | Failure::Blocked(error)) => Err(error),
     }
 }

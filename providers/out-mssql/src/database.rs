@@ -6,7 +6,7 @@ use dstream_mssql::{Fault, Session, name};
 use dstream_sdk::{Error, ErrorKind, Result};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Failure, Loading, Mode, Param,
-    Refused, Reply, Table, TableSettings, Target, catalog, write_sets,
+    Refused, Reply, Table, TableSettings, Target, TwoPhase, catalog, write_sets,
 };
 use tokio::sync::Mutex;
 
@@ -28,6 +28,8 @@ pub(crate) struct Mssql {
 
 const ABOUT: &str = "SELECT CAST(service_broker_guid AS nvarchar(36)), \
      CASE WHEN N'a' = N'A' THEN 1 ELSE 0 END FROM sys.databases WHERE database_id = DB_ID()";
+
+impl TwoPhase for Mssql {}
 
 impl Database for Mssql {
     type Settings = Settings;

@@ -9,7 +9,7 @@ use dstream_sdk::{ErrorKind, Result};
 use dstream_sql::rows::{self, Prepared, Rows};
 use dstream_sql::{
     Access, Batch, Database, DbResult, Dialect as _, Existing, Failure, Loading, Mode, Param,
-    Refused, Reply, Table, TableName, TableSettings, Target,
+    Refused, Reply, Table, TableName, TableSettings, Target, TwoPhase,
 };
 use tokio::sync::Mutex;
 
@@ -23,6 +23,8 @@ pub(crate) struct MySql {
     pub(crate) dialect: MySqlDialect,
     max_packet: usize,
 }
+
+impl TwoPhase for MySql {}
 
 impl Database for MySql {
     type Settings = Settings;

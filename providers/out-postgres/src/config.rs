@@ -5,6 +5,9 @@ use dstream_sdk::{Error, Result, TimeSpan};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// More would wait for each other, and for the rows.
+const MAX_CONNECTIONS: usize = 16;
+
 /// Which server, which schemas, and how long to wait.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct Settings {
@@ -26,6 +29,15 @@ pub(crate) struct Settings {
     /// How long to wait for a lock that another session holds. Default: no limit.
     #[serde(default)]
     pub(crate) lock_timeout: Option<TimeSpan>,
+    /// How many connections write rows. More than one needs as many prepared transactions less one
+    /// on the server (`max_prepared_transactions`).
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub(crate) connections: usize,
+    /// With several connections: a transaction that begins with fewer changes than this is written by
+    /// one of them.
+    #[serde(default = "worth_sharing")]
+    pub(crate) connections_min_changes: usize,
     /// An older run that has a transaction open and does not answer for so long is ended by the
     /// server, so that a newer one can take over.
     #[serde(default = "takeover_timeout")]
@@ -66,6 +78,14 @@ fn bookkeeping_schema() -> String {
     "_dstream".into()
 }
 
+fn one() -> usize {
+    1
+}
+
+fn worth_sharing() -> usize {
+    500
+}
+
 fn takeover_timeout() -> TimeSpan {
     TimeSpan::from_millis(20_000)
 }
@@ -84,6 +104,10 @@ impl Settings {
         if self.takeover_timeout.as_millis() < 1000 {
             let message = "`takeover_timeout` is too short: at least 1s, or a busy run is ended";
             return Err(Error::config("takeover_timeout", message));
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
+            let message = format!("`connections` is {}: 1 to {MAX_CONNECTIONS}", self.connections);
+            return Err(Error::config("connections", message));
         }
         self.connection.target().map(drop)
     }

@@ -1,15 +1,16 @@
 //! PostgreSQL as a [`Database`].
 
-use dstream_sdk::{Error, Result};
+use dstream_sdk::{Error, Result, TimeSpan};
 use dstream_sql::{
-    Access, Batch, Database, DbResult, Dialect as _, Existing, Loading, Mode, Param, Refused,
-    Reply, Table, TableSettings, Target, statements,
+    Access, Batch, Database, DbResult, Dialect as _, Division, Existing, Loading, Mode, Param,
+    Refused, Reply, Table, TableSettings, Target, statements,
 };
 
 use crate::append;
 use crate::catalog::{self, Types};
 use crate::config::Settings;
 use crate::dialect::PostgresDialect;
+use crate::divided::{Divided, divided};
 use crate::failure::fatal;
 use crate::merge::Merging;
 use crate::session::Session;
@@ -17,9 +18,12 @@ use crate::sql::Sql;
 
 /// A connection.
 pub(crate) struct Postgres {
-    session: Session,
+    pub(crate) session: Session,
     dialect: PostgresDialect,
     fingerprint: String,
+    pub(crate) connections: usize,
+    pub(crate) shared_from: usize,
+    pub(crate) lock_timeout: Option<TimeSpan>,
 }
 
 /// What writes a table.
@@ -31,6 +35,8 @@ pub(crate) struct Prepared {
     insert: String,
     /// A row of a table without columns.
     empty: String,
+    /// Which connections may write the table.
+    divided: Divided,
 }
 
 /// From here on COPY is faster than a set, though it takes two round trips.
@@ -57,7 +63,9 @@ impl Database for Postgres {
         let mut session = Session::open(settings, access).await.map_err(fatal)?;
         let fingerprint = identity(&mut session, settings).await?;
         let dialect = PostgresDialect::new(settings);
-        Ok(Some(Self { session, dialect, fingerprint }))
+        let Settings { connections, connections_min_changes: shared_from, lock_timeout, .. } =
+            *settings;
+        Ok(Some(Self { session, dialect, fingerprint, connections, shared_from, lock_timeout }))
     }
 
     fn dialect(&self) -> &PostgresDialect {
@@ -129,7 +137,15 @@ impl Database for Postgres {
         let sql = Sql { dialect, table, types: &types };
         let (copy, insert) = (sql.copy(), sql.insert(&all));
         let empty = statements::insert(dialect, &table.name, &[]);
-        Ok(Prepared { types, copy, insert, empty })
+        let divided = match self.connections {
+            1 => Divided::Alone,
+            _ => divided(&mut self.session, existing, table).await?,
+        };
+        Ok(Prepared { types, copy, insert, empty, divided })
+    }
+
+    fn division(target: &Prepared) -> Division<'_> {
+        target.divided.as_division()
     }
 
     async fn load(

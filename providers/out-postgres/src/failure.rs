@@ -11,6 +11,9 @@ const ROW: [&str; 8] = ["21", "22", "23", "2F", "38", "39", "44", "P0"];
 /// Program limits: a row or an index entry that is too large.
 const TOO_LARGE: &str = "54000";
 
+/// A lock that was not to be had in time, and a deadlock.
+const BLOCKED: [&str; 2] = ["55P03", "40P01"];
+
 /// Another run has just made the same table, column or schema: next time it is there.
 const MADE_AT_ONCE: [&str; 3] = ["42P07", "42701", "42P06"];
 
@@ -19,9 +22,12 @@ pub(crate) fn failure(error: impl Into<Error>) -> Failure {
     let error = error.into();
     let about_row =
         |code: &str| code == TOO_LARGE || ROW.iter().any(|class| code.starts_with(class));
-    match error.code().is_some_and(about_row) {
-        true => Failure::Row(dstream_sdk::Error::permanent(format!("PostgreSQL: {error}"))),
-        false => Failure::Run(fatal(error)),
+    match error.code() {
+        Some(code) if about_row(code) => {
+            Failure::Row(dstream_sdk::Error::permanent(format!("PostgreSQL: {error}")))
+        }
+        Some(code) if BLOCKED.contains(&code) => Failure::Blocked(fatal(error)),
+        _ => Failure::Run(fatal(error)),
     }
 }
 

@@ -5,12 +5,14 @@ mod catalog;
 mod config;
 mod database;
 mod dialect;
+mod divided;
 mod encoding;
 mod failure;
 mod merge;
 mod session;
 mod sets;
 mod sql;
+mod two_phase;
 
 fn main() -> std::process::ExitCode {
     dstream_sdk::output::<dstream_sql::SqlOutput<database::Postgres>>(dstream_sdk::about!(

@@ -6,7 +6,7 @@ use dstream_sdk::{Error, Result};
 use dstream_sql::catalog::no_unique_index;
 use dstream_sql::{
     Access, Batch, Database, DbResult, Existing, Loading, Mode, Param, Refused, Reply, Table,
-    TableName, TableSettings, Target, statements,
+    TableName, TableSettings, Target, TwoPhase, statements,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
@@ -35,6 +35,8 @@ pub(crate) struct Statements {
 }
 
 const DIALECT: SqliteDialect = SqliteDialect { strict: true };
+
+impl TwoPhase for Sqlite {}
 
 impl Database for Sqlite {
     type Settings = Settings;

@@ -5,7 +5,7 @@ use dstream_sdk::{FieldType, Result};
 
 use super::*;
 use crate::{
-    Access, BookTypes, Change, Column, Dialect, Loading, Param, Refused, Reply, TableName,
+    Access, BookTypes, Change, Column, Dialect, Loading, Param, Refused, Reply, TableName, TwoPhase,
 };
 
 /// Writes down what it is sent. It upserts as SQL Server does, two rows a statement.
@@ -50,6 +50,8 @@ impl Dialect for Merges {
         [head, format!(") s ({columns}) ON {key} SET {set} alone {alone};")]
     }
 }
+
+impl TwoPhase for Fake {}
 
 impl Database for Fake {
     type Settings = ();

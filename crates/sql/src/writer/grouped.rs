@@ -69,6 +69,9 @@ impl<D: Database> Writer<'_, D> {
         if groups.iter().all(|(_, batch)| batch.is_empty()) {
             return Ok(None);
         }
+        if let Some(shares) = self.shares(groups)? {
+            return self.attempt_shared(shares).await;
+        }
         self.targets.hold_rows = true;
         self.db.savepoint().await?;
         let mut none = Refused::new();
@@ -76,7 +79,7 @@ impl<D: Database> Writer<'_, D> {
             let target = &self.targets.list[*at];
             match self.db.load(target, batch, self.settings.mode, &mut none).await {
                 Ok(()) => {}
-                Err(Failure::Run(error)) => return Err(error),
+                Err(Failure::Run(error) | Failure::Blocked(error)) => return Err(error),
                 Err(Failure::Row(error)) => {
                     self.db.take_back().await?;
                     return Ok(Some(error));

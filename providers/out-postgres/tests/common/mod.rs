@@ -15,7 +15,7 @@ use dstream_sql_testkit::{TestDatabase, TestServer, Value, json, serde_json};
 /// The server of all tests of a file.
 pub fn server() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
-    SERVER.get_or_init(|| Postgres::start(&[]))
+    SERVER.get_or_init(|| Postgres::start(&[("max_prepared_transactions", "100")]))
 }
 
 /// A database for one test.
