@@ -7,7 +7,10 @@ use tiberius::ColumnData;
 use tiberius::numeric::Numeric;
 use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
-/// Appends the value. 64-bit integers are numbers; a float that JSON has no number for is text.
+/// Beyond this many, an integer is not exact where numbers are floats, as in JavaScript.
+const EXACT: u64 = 1 << 53;
+
+/// Appends the value.
 pub fn write_json(value: &ColumnData<'_>, out: &mut Vec<u8>) {
     let written = write(value, out);
     if written.is_none() {
@@ -21,7 +24,7 @@ fn write(value: &ColumnData<'_>, out: &mut Vec<u8>) -> Option<()> {
         ColumnData::U8(v) => number(out, (*v)?),
         ColumnData::I16(v) => number(out, (*v)?),
         ColumnData::I32(v) => number(out, (*v)?),
-        ColumnData::I64(v) => number(out, (*v)?),
+        ColumnData::I64(v) => large(out, (*v)?),
         ColumnData::F32(v) => real(out, *v.as_ref()?),
         ColumnData::F64(v) => real(out, *v.as_ref()?),
         ColumnData::Bit(v) => out.extend_from_slice(if (*v)? { b"true" } else { b"false" }),
@@ -44,6 +47,14 @@ fn number(out: &mut Vec<u8>, value: impl Into<i64>) {
     let value: i64 = value.into();
     // A Vec takes everything.
     write!(out, "{value}").unwrap_or_default();
+}
+
+/// As text where a reader might round it.
+fn large(out: &mut Vec<u8>, value: i64) {
+    match value.unsigned_abs() <= EXACT {
+        true => number(out, value),
+        false => quoted(out, value),
+    }
 }
 
 /// The shortest text that is read as the same value.
@@ -186,7 +197,9 @@ mod tests {
         assert_eq!(json(ColumnData::F64(Some(0.1))), "0.1");
         assert_eq!(json(ColumnData::F64(Some(1e300))).len(), 301);
         assert_eq!(json(ColumnData::F32(Some(0.1))), "0.1");
-        assert_eq!(json(ColumnData::I64(Some(i64::MIN))), i64::MIN.to_string());
+        assert_eq!(json(ColumnData::I64(Some(-(1 << 53)))), "-9007199254740992");
+        assert_eq!(json(ColumnData::I64(Some((1 << 53) + 1))), "\"9007199254740993\"");
+        assert_eq!(json(ColumnData::I64(Some(i64::MIN))), format!("\"{}\"", i64::MIN));
         assert_eq!(
             json(ColumnData::String(Some("a\"\\\n\u{1}ü".into()))),
             "\"a\\\"\\\\\\n\\u0001ü\""
