@@ -57,9 +57,14 @@ fn large(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-/// The shortest text that is read as the same value.
-fn real<F: std::fmt::Display + Into<f64>>(out: &mut Vec<u8>, value: F) {
-    write!(out, "{value}").unwrap_or_default();
+/// The shortest text that is read as the same value, with an exponent where JavaScript has one. (Three
+/// hundred digits are read by some as infinite.)
+fn real<F: std::fmt::Display + std::fmt::LowerExp + Copy + Into<f64>>(out: &mut Vec<u8>, value: F) {
+    let size: f64 = value.into().abs();
+    match size == 0.0 || (1e-6..1e21).contains(&size) {
+        true => write!(out, "{value}").unwrap_or_default(),
+        false => write!(out, "{value:e}").unwrap_or_default(),
+    }
 }
 
 fn quoted(out: &mut Vec<u8>, value: impl std::fmt::Display) {
@@ -195,7 +200,11 @@ mod tests {
         assert_eq!(decimal(12_345, 0), "\"12345\"");
         assert_eq!(decimal(i128::from(i64::MAX) * 1000, 3), "\"9223372036854775807.000\"");
         assert_eq!(json(ColumnData::F64(Some(0.1))), "0.1");
-        assert_eq!(json(ColumnData::F64(Some(1e300))).len(), 301);
+        assert_eq!(json(ColumnData::F64(Some(-1e300))), "-1e300");
+        assert_eq!(json(ColumnData::F64(Some(f64::MAX))), "1.7976931348623157e308");
+        assert_eq!(json(ColumnData::F32(Some(f32::MIN_POSITIVE))), "1.1754944e-38");
+        assert_eq!(json(ColumnData::F64(Some(123_456_789.5))), "123456789.5");
+        assert_eq!(json(ColumnData::F64(Some(0.0))), "0");
         assert_eq!(json(ColumnData::F32(Some(0.1))), "0.1");
         assert_eq!(json(ColumnData::I64(Some(-(1 << 53)))), "-9007199254740992");
         assert_eq!(json(ColumnData::I64(Some((1 << 53) + 1))), "\"9007199254740993\"");

@@ -66,8 +66,8 @@ fn a_deadlock_is_tried_again_and_an_error_that_stays_is_not() {
         let (db, start) = Db::with_table(TABLE, "t");
         let Some(sim) = db.simulator("errors at will") else { return };
         insert(&db, 100);
-        // Some pages are read before.
-        sim.fail(number, "[cdc].[dbo_t_CT]", 3);
+        // Some pages of thirty rows are read before, and a checkpoint every two hundred.
+        sim.fail(number, "[cdc].[dbo_t_CT]", 40);
         let config = db.config(json!({"snapshot": "never", "max_batch_bytes": "4KiB"}));
         let mut run = db.start(&config, &start);
         let error = run.fails();
