@@ -65,16 +65,16 @@ fn a_deadlock_is_tried_again_and_an_error_that_stays_is_not() {
     for (number, kind) in [(1205, "transient"), (8152, "permanent")] {
         let (db, start) = Db::with_table(TABLE, "t");
         let Some(sim) = db.simulator("errors at will") else { return };
-        insert(&db, 100);
-        // Some pages of thirty rows are read before, and a checkpoint every two hundred.
-        sim.fail(number, "[cdc].[dbo_t_CT]", 40);
+        insert(&db, 400);
+        // Pages of some twenty rows; up to three statements each.
+        sim.fail(number, "[cdc].[dbo_t_CT]", 300);
         let config = db.config(json!({"snapshot": "never", "max_batch_bytes": "4KiB"}));
         let mut run = db.start(&config, &start);
         let error = run.fails();
         assert!(error.starts_with(kind) && error.contains(&number.to_string()), "{error}");
         assert!(error.contains(PAGE), "{error}");
-        assert!((1..1_000).contains(&run.rows.len()), "{}", run.rows.len());
-        goes_on(&db, &run, 1_000);
+        assert!((1..4_000).contains(&run.rows.len()), "{}", run.rows.len());
+        goes_on(&db, &run, 4_000);
     }
 }
 
