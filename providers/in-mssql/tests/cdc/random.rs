@@ -1,4 +1,4 @@
-//! Random transactions, restarts, page sizes, clean-ups: applied to an empty copy, what comes out is
+//! Random transactions, restarts, page sizes, clean-ups, lost connections: applied to an empty copy, what comes out is
 //! the source, and transactions come whole and in the order of their commits.
 //!
 //! `CASES=1000` runs more; `SEED=7` runs one again.
@@ -56,15 +56,20 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
         if rng.u8(..4) == 0 {
             idle(&db);
         }
+        let is_cut = rng.u8(..3) == 0 && cut(rng, &db);
         let mut run = db.start(&config(rng), &states.states);
         let killed_at = rng.usize(0..60);
         if rng.bool() {
             while run.rows.len() + run.open.len() < killed_at && run.take() {}
             run.host.kill();
+        } else if is_cut {
+            while run.take() {}
         } else {
             run.finish();
         }
-        assert!(run.error.is_none(), "seed {seed}: {:?}", run.error);
+        if let Some(error) = &run.error {
+            assert!(is_cut && error["kind"] == "transient", "seed {seed}: {error}");
+        }
         ordered(&run, &mut last, seed);
         apply(&mut copy, &run.rows, snapshot);
         states = run;
@@ -72,6 +77,9 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
             // Of what was read, nothing is needed any more.
             db.clean_up();
         }
+    }
+    if let Some(sim) = db.simulator("what was to come and did not") {
+        sim.clear_faults();
     }
     let end = db.read(&config(rng), &states.states);
     ordered(&end, &mut last, seed);
@@ -108,6 +116,19 @@ fn transaction(rng: &mut fastrand::Rng, db: &Db) {
     }
     sql += if rng.u8(..8) == 0 { "ROLLBACK" } else { "COMMIT" };
     db.sql(&sql);
+}
+
+/// A connection goes, or a deadlock comes, at some statement of the next run. `false`: not on this
+/// server.
+fn cut(rng: &mut fastrand::Rng, db: &Db) -> bool {
+    let Some(sim) = db.simulator("connections that go at will") else { return false };
+    let at = ["[cdc].[dbo_", "cdc.lsn_time_mapping", "FROM [dbo].["][rng.usize(..3)];
+    sim.clear_faults();
+    match rng.bool() {
+        true => sim.disconnect_at(at, rng.u64(1..6)),
+        false => sim.fail(1205, at, rng.u64(1..6)),
+    }
+    true
 }
 
 /// The row that the capture job writes after five minutes without a change.
