@@ -67,15 +67,14 @@ fn a_deadlock_is_tried_again_and_an_error_that_stays_is_not() {
         let (db, start) = Db::with_table(wide, "t");
         let Some(sim) = db.simulator("errors at will") else { return };
         insert(&db, 200);
-        // A page of 200 rows, then pages of ten, some statements each. What is read is sent in
-        // pieces of 256 KiB, of which some are out by then.
+        // A page of 200 rows, then pages of ten, some statements each.
         sim.fail(number, "[cdc].[dbo_t_CT]", 250);
         let config = db.config(json!({"snapshot": "never", "max_batch_bytes": "4KiB"}));
         let mut run = db.start(&config, &start);
         let error = run.fails();
         assert!(error.starts_with(kind) && error.contains(&number.to_string()), "{error}");
         assert!(error.contains(PAGE), "{error}");
-        assert!((1..2_000).contains(&run.rows.len()), "{}", run.rows.len());
+        assert!(run.rows.len() < 2_000, "{}", run.rows.len());
         goes_on(&db, &run, 2_000);
     }
 }

@@ -56,6 +56,7 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
         if rng.u8(..4) == 0 {
             idle(&db);
         }
+        db.simulator("faults of the run before").inspect(|sim| sim.clear_faults());
         let is_cut = rng.u8(..3) == 0 && cut(rng, &db);
         let mut run = db.start(&config(rng), &states.states);
         let killed_at = rng.usize(0..60);
@@ -78,9 +79,7 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
             db.clean_up();
         }
     }
-    if let Some(sim) = db.simulator("what was to come and did not") {
-        sim.clear_faults();
-    }
+    db.simulator("faults of the run before").inspect(|sim| sim.clear_faults());
     let end = db.read(&config(rng), &states.states);
     ordered(&end, &mut last, seed);
     apply(&mut copy, &end.rows, snapshot);
@@ -123,7 +122,6 @@ fn transaction(rng: &mut fastrand::Rng, db: &Db) {
 fn cut(rng: &mut fastrand::Rng, db: &Db) -> bool {
     let Some(sim) = db.simulator("connections that go at will") else { return false };
     let at = ["[cdc].[dbo_", "cdc.lsn_time_mapping", "FROM [dbo].["][rng.usize(..3)];
-    sim.clear_faults();
     match rng.bool() {
         true => sim.disconnect_at(at, rng.u64(1..6)),
         false => sim.fail(1205, at, rng.u64(1..6)),
