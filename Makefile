@@ -48,6 +48,7 @@ test: ## Run every test; those of databases install and start servers of their o
 	DSTREAM_BINARIES="$(abspath $(DEBUG))" cargo test --workspace --no-fail-fast
 
 test-mssql: ## The tests of the SQL Server providers, on the server that DSTREAM_TEST_MSSQL_URL names (else a simulated one)
+	@.ci/deps test
 	cargo test --no-fail-fast -p dstream-in-mssql -p dstream-out-mssql -- --test-threads 4
 
 test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes

@@ -11,12 +11,12 @@ use crate::store::Lsn;
 /// The agent writes an idle row after so long without anything to capture.
 const IDLE: Duration = Duration::from_secs(300);
 
-/// Switches the capture agent; switched on, it reads all that has waited.
+/// Switches SQL Server Agent; switched on, its capture job reads all that has waited.
 pub(crate) fn agent(server: &Server, database: &str, on: bool) -> Result<()> {
     let mut world = server.world();
     let found = world.database(database)?;
     found.agent_on = on;
-    if on {
+    if found.captures() {
         cdc::capture(found, usize::MAX, server.options.unchanged_max_is_null);
     }
     Ok(())
@@ -42,7 +42,9 @@ pub(crate) fn advance(server: &Server, by: Duration) {
         server.clock.advance(IDLE);
         left -= IDLE;
         let now = server.clock.now();
-        server.world().databases.values_mut().for_each(|database| cdc::idle_row(database, now));
+        let mut world = server.world();
+        let scanned = world.databases.values_mut().filter(|database| database.captures());
+        scanned.for_each(|database| cdc::idle_row(database, now));
     }
     server.clock.advance(left);
 }
@@ -51,10 +53,8 @@ pub(crate) fn advance(server: &Server, by: Duration) {
 pub(crate) fn clean_up(server: &Server, database: &str, low: Option<Lsn>) -> Result<()> {
     let mut world = server.world();
     let found = world.database(database)?;
-    match low.or_else(|| found.state.cdc.max_lsn()) {
-        Some(low) => cdc::clean_up(found, low, None),
-        None => Ok(()),
-    }
+    let low = low.or_else(|| found.state.cdc.max_lsn());
+    cdc::clean_up(found, low, None)
 }
 
 /// The `nth` statement from now that contains `statement` fails.

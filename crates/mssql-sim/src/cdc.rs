@@ -5,6 +5,7 @@ mod capture;
 mod cleanup;
 mod enable;
 mod help;
+pub(crate) mod jobs;
 mod range;
 
 use std::sync::Arc;

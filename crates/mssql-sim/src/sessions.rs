@@ -71,8 +71,9 @@ impl Sessions {
     pub(crate) fn kill(&self, number: u64) -> bool {
         let found = self.all().get(&number).cloned();
         if let Some(seen) = &found {
-            seen.cancel.store(true, Ordering::Relaxed);
+            // First this: what the session would say of being cancelled goes nowhere.
             seen.kill.notify_one();
+            seen.cancel.store(true, Ordering::Relaxed);
         }
         found.is_some()
     }

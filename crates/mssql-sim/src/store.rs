@@ -12,7 +12,7 @@ mod transaction;
 
 pub(crate) use catalog::{Catalog, ColumnDef, Grant, IndexDef, RuleDef, RuleKind, TableDef};
 pub(crate) use changes::ChangeTable;
-pub(crate) use database::{Database, State};
+pub(crate) use database::{Database, Job, State};
 pub(crate) use locks::{Locks, Wait, deadlock};
 pub(crate) use lsn::{Log, LogItem, Lsn, LsnSource};
 pub(crate) use rows::{Key, Row, TableData};

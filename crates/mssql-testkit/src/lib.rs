@@ -2,12 +2,15 @@
 //! or on the server whose connection string is in `DSTREAM_TEST_MSSQL_URL`. It is made new, and
 //! dropped afterwards.
 //!
-//! What a test needs is asked for in T-SQL. A test of what only the simulator can do says so by
-//! [`Database::simulator`].
+//! What a test needs is asked for in T-SQL, of SQL Server 2016 and later. A test of what only the
+//! simulator can do says so by [`Database::simulator`]. Change data capture is read from the log when
+//! [`Database::scan`] says so and at no other time, on both.
 //!
 //! Never in a release binary. It panics as a test does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+mod cdc;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +32,8 @@ pub struct Database {
     server: String,
     sim: Option<Sim>,
     session: Mutex<Option<Session>>,
+    /// Made by the test: a login is the server's, and does not go with the database.
+    logins: Mutex<Vec<String>>,
     runtime: Runtime,
 }
 
@@ -67,7 +72,8 @@ impl Database {
             }
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let made = Self { name, server, sim, session: Mutex::new(None), runtime };
+        let (session, logins) = (Mutex::default(), Mutex::default());
+        let made = Self { name, server, sim, session, logins, runtime };
         made.on_server(&format!("CREATE DATABASE {}", name_of(&made)));
         made
     }
@@ -99,6 +105,24 @@ impl Database {
             eprintln!("for the simulator only: {why}");
         }
         self.sim.as_ref().map(|sim| &sim.0)
+    }
+
+    /// Whether it is a real server, which has what no simulator does. Where it is one, `why` is said.
+    pub fn is_real(&self, why: &str) -> bool {
+        if self.sim.is_some() {
+            eprintln!("for a real server only: {why}");
+        }
+        self.sim.is_none()
+    }
+
+    /// A login with a user in this database, which may do nothing; its name.
+    pub fn user(&self, role: &str, password: &str) -> String {
+        let login = format!("{}_{role}", self.name);
+        self.sql(&format!(
+            "CREATE LOGIN {login} WITH PASSWORD = '{password}'; CREATE USER {login} FOR LOGIN {login}"
+        ));
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).push(login.clone());
+        login
     }
 
     /// Runs a batch; the rows of its last answer as text, `None` for null.
@@ -161,6 +185,9 @@ impl Drop for Database {
             self.on_server(&format!(
                 "ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE; DROP DATABASE {name}"
             ));
+            let logins =
+                std::mem::take(&mut *self.logins.lock().unwrap_or_else(PoisonError::into_inner));
+            logins.iter().for_each(|login| self.on_server(&format!("DROP LOGIN {login}")));
         }
     }
 }

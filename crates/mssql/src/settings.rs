@@ -124,7 +124,8 @@ impl Connection {
         }
         config.application_name("dstream");
         config.handshake_timeout(Some(self.connect_timeout()));
-        config.command_timeout(Some(self.command_timeout()));
+        // The session itself watches over `command_timeout`, and names it.
+        config.command_timeout(None);
         Ok(config)
     }
 

@@ -7,7 +7,10 @@ use tiberius::ColumnData;
 use tiberius::numeric::Numeric;
 use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
-/// Appends the value. 64-bit integers are numbers; a float that JSON has no number for is text.
+/// Beyond this many, an integer is not exact where numbers are floats, as in JavaScript.
+const EXACT: u64 = 1 << 53;
+
+/// Appends the value.
 pub fn write_json(value: &ColumnData<'_>, out: &mut Vec<u8>) {
     let written = write(value, out);
     if written.is_none() {
@@ -21,7 +24,7 @@ fn write(value: &ColumnData<'_>, out: &mut Vec<u8>) -> Option<()> {
         ColumnData::U8(v) => number(out, (*v)?),
         ColumnData::I16(v) => number(out, (*v)?),
         ColumnData::I32(v) => number(out, (*v)?),
-        ColumnData::I64(v) => number(out, (*v)?),
+        ColumnData::I64(v) => large(out, (*v)?),
         ColumnData::F32(v) => real(out, *v.as_ref()?),
         ColumnData::F64(v) => real(out, *v.as_ref()?),
         ColumnData::Bit(v) => out.extend_from_slice(if (*v)? { b"true" } else { b"false" }),
@@ -46,9 +49,22 @@ fn number(out: &mut Vec<u8>, value: impl Into<i64>) {
     write!(out, "{value}").unwrap_or_default();
 }
 
-/// The shortest text that is read as the same value.
-fn real<F: std::fmt::Display + Into<f64>>(out: &mut Vec<u8>, value: F) {
-    write!(out, "{value}").unwrap_or_default();
+/// As text where a reader might round it.
+fn large(out: &mut Vec<u8>, value: i64) {
+    match value.unsigned_abs() <= EXACT {
+        true => number(out, value),
+        false => quoted(out, value),
+    }
+}
+
+/// The shortest text that is read as the same value, with an exponent where JavaScript has one. (Three
+/// hundred digits are read by some as infinite.)
+fn real<F: std::fmt::Display + std::fmt::LowerExp + Copy + Into<f64>>(out: &mut Vec<u8>, value: F) {
+    let size: f64 = value.into().abs();
+    match size == 0.0 || (1e-6..1e21).contains(&size) {
+        true => write!(out, "{value}").unwrap_or_default(),
+        false => write!(out, "{value:e}").unwrap_or_default(),
+    }
 }
 
 fn quoted(out: &mut Vec<u8>, value: impl std::fmt::Display) {
@@ -184,9 +200,15 @@ mod tests {
         assert_eq!(decimal(12_345, 0), "\"12345\"");
         assert_eq!(decimal(i128::from(i64::MAX) * 1000, 3), "\"9223372036854775807.000\"");
         assert_eq!(json(ColumnData::F64(Some(0.1))), "0.1");
-        assert_eq!(json(ColumnData::F64(Some(1e300))).len(), 301);
+        assert_eq!(json(ColumnData::F64(Some(-1e300))), "-1e300");
+        assert_eq!(json(ColumnData::F64(Some(f64::MAX))), "1.7976931348623157e308");
+        assert_eq!(json(ColumnData::F32(Some(f32::MIN_POSITIVE))), "1.1754944e-38");
+        assert_eq!(json(ColumnData::F64(Some(123_456_789.5))), "123456789.5");
+        assert_eq!(json(ColumnData::F64(Some(0.0))), "0");
         assert_eq!(json(ColumnData::F32(Some(0.1))), "0.1");
-        assert_eq!(json(ColumnData::I64(Some(i64::MIN))), i64::MIN.to_string());
+        assert_eq!(json(ColumnData::I64(Some(-(1 << 53)))), "-9007199254740992");
+        assert_eq!(json(ColumnData::I64(Some((1 << 53) + 1))), "\"9007199254740993\"");
+        assert_eq!(json(ColumnData::I64(Some(i64::MIN))), format!("\"{}\"", i64::MIN));
         assert_eq!(
             json(ColumnData::String(Some("a\"\\\n\u{1}ü".into()))),
             "\"a\\\"\\\\\\n\\u0001ü\""

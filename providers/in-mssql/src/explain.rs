@@ -54,6 +54,14 @@ pub(crate) fn lost(stream: &str, checkpoint: Lsn, oldest: Lsn) -> Error {
     ))
 }
 
+/// The same, where the config says how to go on: the next start does.
+pub(crate) fn lost_for_now(stream: &str, checkpoint: Lsn, oldest: Lsn) -> Error {
+    Error::transient(format!(
+        "changes of {stream} were removed from its change table before they were read (the checkpoint is {checkpoint}, the \
+         oldest change that is left {oldest}): the input has to begin again, and goes on as on_lost_position or snapshot say"
+    ))
+}
+
 /// A table of which the config speaks is not there.
 pub(crate) fn no_such_table(name: &str, others: &[String]) -> Error {
     let near: Vec<_> = others.iter().take(10).cloned().collect();

@@ -118,13 +118,14 @@ impl Ask {
     pub(crate) async fn read(&self, session: &mut Session) -> Result<(Page, Lsn)> {
         let mut page = Page::default();
         let mut before: Option<ChangeRow> = None;
-        let (mut oldest, mut last) = (Lsn::ZERO, Place::default());
+        let (mut oldest, mut last) = (None, Place::default());
         let (instance, mut time) = (&self.instance, (Lsn::ZERO, None));
         let taken = session
             .each(&self.sql(), |item| {
                 let QueryItem::Row(row) = item else { return Ok(()) };
                 if row.len() == 1 {
-                    oldest = row.get_column_data(0).ok().and_then(Lsn::of).unwrap_or_default();
+                    let lsn = row.get_column_data(0).ok().and_then(Lsn::of);
+                    oldest = Some(lsn.unwrap_or_default());
                     return Ok(());
                 }
                 let row = ChangeRow::new(row);
@@ -145,7 +146,10 @@ impl Ask {
                 Ok(())
             })
             .await;
-        taken.map_err(|error| error.context(format!("reading {}", instance.change_table())))?;
+        let about = |error: Error| error.context(format!("reading {}", instance.change_table()));
+        taken.map_err(about)?;
+        // It stands at the end of the answer.
+        let oldest = oldest.ok_or_else(|| about(Error::transient("the answer has no end")))?;
         if page.rows >= self.rows {
             if page.lines.is_empty() {
                 return Err(Error::permanent(format!(

@@ -27,6 +27,8 @@ pub(crate) struct Source {
     pub(crate) epoch: Option<u64>,
     /// Another instance is to have it.
     pub(crate) leaving: bool,
+    /// Whether the config says how to go on where changes were lost; who begins anew does.
+    pub(crate) resolves_loss: bool,
     page: Page,
     /// The next line of the page.
     at: usize,
@@ -39,8 +41,21 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(instances: Vec<Arc<Instance>>, state: State, sizing: Sizing) -> Self {
         let (page, at, coming, upto) = (Page::default(), 0, None, Lsn::ZERO);
-        let (epoch, leaving, times) = (None, false, Arc::default());
-        Self { instances, state, sizing, epoch, leaving, page, at, coming, upto, times }
+        let (epoch, leaving, resolves_loss) = (None, false, false);
+        let times = Arc::default();
+        Self {
+            instances,
+            state,
+            sizing,
+            epoch,
+            leaving,
+            resolves_loss,
+            page,
+            at,
+            coming,
+            upto,
+            times,
+        }
     }
 
     pub(crate) fn instance(&self) -> &Arc<Instance> {
@@ -116,7 +131,11 @@ impl Source {
             return Err(explain::not_shown(self.instance()));
         }
         if self.is_lost(oldest) {
-            return Err(explain::lost(self.stream(), self.state.lsn, oldest));
+            let (stream, was) = (self.stream(), self.state.lsn);
+            return Err(match self.resolves_loss {
+                true => explain::lost_for_now(stream, was, oldest),
+                false => explain::lost(stream, was, oldest),
+            });
         }
         Ok(())
     }

@@ -111,10 +111,13 @@ pub(crate) async fn source(
         };
     }
     let mut source = Source::new(instances, state, sizing);
+    source.resolves_loss = reads_again(config) || config.on_lost_position == OnLost::Skip;
     while source.advance_instance() {}
     let oldest = oldest(session, source.instance()).await?;
     if source.is_lost(oldest) {
         resolve(session, config, &mut source, oldest).await?;
+        // Rows that are read again have the columns of the newest instance.
+        while source.advance_instance() {}
     }
     Ok(source)
 }
@@ -139,6 +142,11 @@ async fn begin(session: &mut Session, instances: &[Arc<Instance>]) -> Result<Sta
     Ok(State::at(newest(session).await?.max(start).unwrap_or_default()))
 }
 
+/// Whether lost changes are made good by the rows as they stand.
+fn reads_again(config: &Config) -> bool {
+    config.on_lost_position == OnLost::Resnapshot || config.snapshot == Snapshot::WhenNeeded
+}
+
 /// Changes were removed before they were read.
 async fn resolve(
     session: &mut Session,
@@ -147,9 +155,7 @@ async fn resolve(
     oldest: Lsn,
 ) -> Result<()> {
     let (stream, was) = (source.stream().to_owned(), source.state.lsn);
-    let again =
-        config.on_lost_position == OnLost::Resnapshot || config.snapshot == Snapshot::WhenNeeded;
-    if again {
+    if reads_again(config) {
         tracing::warn!(stream, checkpoint = %was, oldest = %oldest, "changes were removed before they were read: its rows are read again");
         let state = begin(session, &source.instances).await?;
         let anew = Reading { anew: true, ..Reading::default() };

@@ -75,7 +75,7 @@ pub(crate) fn capture(database: &mut Database, most: usize, max_is_null: bool) -
 /// The row that the agent writes when nothing has happened for five minutes: `tran_id` 0x00.
 /// <https://learn.microsoft.com/en-us/sql/relational-databases/system-tables/cdc-lsn-time-mapping-transact-sql>
 pub(crate) fn idle_row(database: &mut Database, at: Clock7) {
-    if !database.state.cdc.enabled || !database.agent_on {
+    if !database.state.cdc.enabled {
         return;
     }
     let lsn = database.lsns.commit();

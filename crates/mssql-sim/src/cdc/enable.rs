@@ -21,7 +21,7 @@ pub(crate) struct EnableTable {
     pub columns: Option<String>,
 }
 
-fn not_enabled(database: &str) -> SqlError {
+pub(super) fn not_enabled(database: &str) -> SqlError {
     SqlError::new(
         22_901,
         format!(
@@ -55,6 +55,7 @@ pub(crate) fn disable_db(server: &Server, database: &str) -> Result<()> {
     let mut world = server.world();
     let found = world.database(database)?;
     found.log.items.clear();
+    super::jobs::drop_all(found);
     let state = found.state_mut();
     let catalog = Arc::make_mut(&mut state.catalog);
     catalog.tables.retain(|_, table| !(table.shipped && table.schema == "cdc"));
@@ -121,6 +122,9 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
         name: name.clone(),
     };
     let lsn = instance.made_at;
+    if found.state.cdc.instances.is_empty() {
+        super::jobs::make_all(found);
+    }
     let state = found.state_mut();
     let catalog = Arc::make_mut(&mut state.catalog);
     catalog.put((*instance.table).clone());
@@ -129,7 +133,7 @@ pub(crate) fn enable_table(server: &Server, database: &str, arguments: EnableTab
     }
     state.cdc.instances.push(instance);
     found.log.items.push_back(LogItem::Enabled { instance: name, lsn });
-    if found.agent_on {
+    if found.captures() {
         super::capture(found, usize::MAX, max_is_null);
     }
     Ok(())
@@ -229,6 +233,9 @@ pub(crate) fn disable_table(
         ));
     }
     remove(found.state_mut(), matches);
+    if found.state.cdc.instances.is_empty() {
+        super::jobs::drop_all(found);
+    }
     Ok(())
 }
 

@@ -166,6 +166,7 @@ impl Session {
             "sp_set_session_context"
             | "sp_reset_connection"
             | "sp_configure"
+            | "sp_replflush"
             | "sp_addrolemember" => Ok(0),
             _ => {
                 Err(SqlError::new(2812, format!("Could not find stored procedure '{name}'."))
@@ -226,8 +227,8 @@ impl Session {
                 let low = a.lsn(1, "@low_water_mark");
                 let mut world = server.world();
                 let found = world.database(&database)?;
-                let low = low.or_else(|| found.state.cdc.max_lsn()).unwrap_or_default();
-                cdc::clean_up(found, low, Some(&a.required(0, "@capture_instance", procedure)?))?;
+                let instance = a.required(0, "@capture_instance", procedure)?;
+                cdc::clean_up(found, low, Some(&instance))?;
             }
             "sp_cdc_help_change_data_capture" => {
                 let (schema, table) = (a.text(0, "@source_schema"), a.text(1, "@source_name"));
@@ -253,13 +254,31 @@ impl Session {
                 let (columns, rows) = cdc::ddl_history(&self.context()?.state()?.cdc, &instance);
                 self.send_rows(columns, rows)?;
             }
-            "sp_cdc_start_job" | "sp_cdc_stop_job" => {
-                // The capture job is what tests switch off; the clean-up job they run themselves.
-                if a.text(0, "@job_type").is_none_or(|job| job.eq_ignore_ascii_case("capture")) {
-                    crate::actions::agent(&server, &database, procedure == "sp_cdc_start_job")?;
+            "sp_cdc_scan" => {
+                let number = |at, name, default| a.number(at, name).unwrap_or(default);
+                let most = number(0, "@maxtrans", 500).saturating_mul(number(1, "@maxscans", 10));
+                if number(2, "@continuous", 0) != 0 {
+                    return Err(SqlError::unknown("sys.sp_cdc_scan with @continuous = 1"));
                 }
+                let max_is_null = server.options.unchanged_max_is_null;
+                let most = usize::try_from(most).unwrap_or_default();
+                cdc::jobs::scan(server.world().database(&database)?, most, max_is_null)?;
             }
-            "sp_cdc_change_job" | "sp_cdc_add_job" | "sp_cdc_drop_job" => {}
+            "sp_cdc_add_job" | "sp_cdc_drop_job" | "sp_cdc_start_job" | "sp_cdc_stop_job" => {
+                let capture = a.text(0, "@job_type").unwrap_or_else(|| "capture".into());
+                let verb = match procedure {
+                    "sp_cdc_add_job" => cdc::jobs::Verb::Add {
+                        start: a.number(1, "@start_job").is_none_or(|start| start != 0),
+                    },
+                    "sp_cdc_drop_job" => cdc::jobs::Verb::Drop,
+                    "sp_cdc_start_job" => cdc::jobs::Verb::Start,
+                    _ => cdc::jobs::Verb::Stop,
+                };
+                let max_is_null = server.options.unchanged_max_is_null;
+                let mut world = server.world();
+                cdc::jobs::change(world.database(&database)?, &capture, verb, max_is_null)?;
+            }
+            "sp_cdc_change_job" => {}
             other => return Err(SqlError::unknown(format!("the procedure sys.{other}"))),
         }
         Ok(())

@@ -146,7 +146,7 @@ impl Session {
                 id: transaction.id,
                 changes,
             });
-            if database.agent_on {
+            if database.captures() {
                 cdc::capture(database, usize::MAX, server.options.unchanged_max_is_null);
             }
         }

@@ -132,7 +132,7 @@ impl Session {
             at,
             column_changed,
         });
-        if found.agent_on {
+        if found.captures() {
             cdc::capture(found, usize::MAX, max_is_null);
         }
         Ok(())

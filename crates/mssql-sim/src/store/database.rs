@@ -15,6 +15,13 @@ pub(crate) struct State {
     pub cdc: Cdc,
 }
 
+/// A job of SQL Server Agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    Running,
+    Stopped,
+}
+
 #[derive(Debug)]
 pub(crate) struct Database {
     pub id: i32,
@@ -25,7 +32,11 @@ pub(crate) struct Database {
     pub state: Arc<State>,
     pub log: Log,
     pub lsns: Arc<LsnSource>,
+    /// Whether SQL Server Agent runs, as far as this database is concerned.
     pub agent_on: bool,
+    /// The capture job; `None`: there is none.
+    pub capture_job: Option<Job>,
+    pub has_cleanup_job: bool,
     pub allow_snapshot: bool,
     pub read_committed_snapshot: bool,
 }
@@ -43,9 +54,16 @@ impl Database {
             log: Log::default(),
             lsns: Arc::default(),
             agent_on: true,
+            capture_job: None,
+            has_cleanup_job: false,
             allow_snapshot: false,
             read_committed_snapshot: false,
         }
+    }
+
+    /// Whether each commit is captured at once, by the job.
+    pub(crate) fn captures(&self) -> bool {
+        self.agent_on && self.capture_job == Some(Job::Running)
     }
 
     /// To change the state; those who hold the former one keep it.

@@ -140,7 +140,12 @@ async fn session(
         if to_session.send(work).is_err() {
             break;
         }
-        let (alive, cancelled) = respond(&mut writer, &mut from_session, &mut packer).await?;
+        let (alive, cancelled) = tokio::select! {
+            biased;
+            // In the middle of the answer: it has no end.
+            () = kill.notified() => break,
+            answered = respond(&mut writer, &mut from_session, &mut packer) => answered?,
+        };
         if !alive {
             break;
         }

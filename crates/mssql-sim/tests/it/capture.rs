@@ -245,6 +245,8 @@ fn clean_up_raises_the_low_end_of_quiet_instances_too() {
         &["t", "quiet"],
     );
     for id in 0..4 {
+        // Commits of one time, a datetime's, stay together.
+        sim.advance(std::time::Duration::from_millis(10));
         sim.execute(&format!("INSERT dbo.t VALUES ({id})")).unwrap();
     }
     sim.execute("EXEC sim.clean_up").unwrap();
@@ -355,4 +357,56 @@ async fn a_reader_pages_through_the_change_table_in_its_order() {
         from = to;
     }
     assert_eq!(next, 1000);
+}
+
+#[test]
+fn the_log_is_scanned_by_hand_where_no_job_does_and_as_much_as_is_asked_for() {
+    let sim = with_cdc("CREATE TABLE dbo.t (id int PRIMARY KEY)", &["t"]);
+    let count = || texts(&sim, "SELECT COUNT(*) FROM cdc.dbo_t_CT").concat().concat();
+    let jobs = || {
+        texts(&sim, "SELECT job_type FROM msdb.dbo.cdc_jobs WHERE database_id = DB_ID()").concat()
+    };
+    assert_eq!(jobs(), ["capture", "cleanup"], "made with the first table");
+    assert_eq!(sim.execute("EXEC sys.sp_cdc_scan").unwrap_err().number, 22_903);
+    sim.execute("EXEC sys.sp_cdc_stop_job @job_type = N'capture'").unwrap();
+    assert_eq!(sim.execute("EXEC sys.sp_cdc_stop_job").unwrap_err().number, 22_022);
+    sim.execute("EXEC sys.sp_cdc_drop_job @job_type = N'capture'").unwrap();
+    assert_eq!(jobs(), ["cleanup"]);
+    for id in 0..5 {
+        sim.execute(&format!("INSERT dbo.t VALUES ({id})")).unwrap();
+    }
+    assert_eq!(count(), "0");
+    sim.execute("EXEC sys.sp_cdc_scan @maxtrans = 2, @maxscans = 1").unwrap();
+    assert_eq!(count(), "2");
+    sim.execute("EXEC sys.sp_cdc_scan").unwrap();
+    assert_eq!(count(), "5");
+    sim.execute("EXEC sys.sp_cdc_add_job @job_type = N'capture'").unwrap();
+    sim.execute("INSERT dbo.t VALUES (6)").unwrap();
+    assert_eq!(count(), "6");
+    sim.execute("EXEC sys.sp_cdc_disable_table N'dbo', N't', @capture_instance = N'all'").unwrap();
+    assert!(jobs().is_empty(), "gone with the last table");
+}
+
+#[test]
+fn a_clean_up_keeps_all_commits_of_the_time_that_it_names() {
+    let sim = with_cdc("CREATE TABLE dbo.t (id int PRIMARY KEY)", &["t"]);
+    sim.execute("INSERT dbo.t VALUES (1)").unwrap();
+    sim.advance(std::time::Duration::from_millis(10));
+    sim.execute("INSERT dbo.t VALUES (2); INSERT dbo.t VALUES (3)").unwrap();
+    // Where they fell on two sides of a third of a hundredth, there is nothing to be seen.
+    let times = texts(&sim, "SELECT COUNT(DISTINCT tran_end_time) FROM cdc.lsn_time_mapping");
+    let clean = "DECLARE @low binary(10) = sys.fn_cdc_get_max_lsn(); \
+        EXEC sys.sp_cdc_cleanup_change_table @capture_instance = N'dbo_t', @low_water_mark = @low";
+    sim.execute(clean).unwrap();
+    let left = texts(&sim, "SELECT id FROM cdc.dbo_t_CT ORDER BY id").concat();
+    match times.concat().concat().as_str() {
+        "2" => assert_eq!(left, ["2", "3"]),
+        _ => assert_eq!(left, ["3"]),
+    }
+    // NULL: the low end stays.
+    sim.execute(
+        "EXEC sys.sp_cdc_cleanup_change_table @capture_instance = N'dbo_t', @low_water_mark = NULL",
+    )
+    .unwrap();
+    assert_eq!(texts(&sim, "SELECT id FROM cdc.dbo_t_CT ORDER BY id").concat(), left);
 }

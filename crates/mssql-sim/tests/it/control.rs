@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{code, connect, connect_with, run, sim, texts};
+use super::{code, connect, connect_with, run, sim, texts, with_cdc};
 
 #[tokio::test]
 async fn an_injected_error_hits_the_statement_that_was_named_and_no_other() {
@@ -45,8 +45,7 @@ async fn slow_answers_run_into_the_clients_time_limit() {
 
 #[test]
 fn the_clock_is_moved_and_idle_rows_come_with_it() {
-    let sim = sim();
-    sim.execute("EXEC sys.sp_cdc_enable_db").unwrap();
+    let sim = with_cdc("CREATE TABLE dbo.t (id int PRIMARY KEY)", &["t"]);
     let before = texts(&sim, "SELECT COUNT(*) FROM cdc.lsn_time_mapping");
     sim.advance(Duration::from_secs(16 * 60));
     let after = texts(

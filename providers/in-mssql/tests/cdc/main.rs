@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod changes;
+mod connection;
 mod errors;
+mod faults;
 #[cfg(unix)]
 mod instances;
 mod lifecycle;
+mod lost;
 mod offsets;
 #[cfg(unix)]
 mod proxy;
@@ -16,3 +19,5 @@ mod rows;
 mod server;
 #[cfg(unix)]
 mod sharing;
+mod tables;
+mod types;

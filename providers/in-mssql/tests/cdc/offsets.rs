@@ -2,15 +2,16 @@
 
 use dstream_testkit::serde_json::json;
 
-use crate::server::{Db, States};
+use crate::server::{Db, States, wait};
 
 const ORIGINAL: &str = "CREATE TABLE dbo.cdc_offsets (table_name nvarchar(255) NOT NULL PRIMARY KEY, \
     last_lsn varbinary(10) NULL, updated_at datetime NOT NULL DEFAULT GETDATE())";
 
 fn stored(db: &Db) -> Vec<Vec<String>> {
-    db.sim
-        .rows("SELECT table_name, last_lsn, last_seq FROM dbo.cdc_offsets ORDER BY table_name")
-        .unwrap()
+    let sql = "SELECT table_name, CONVERT(varchar(20), last_lsn, 2), CONVERT(varchar(20), last_seq, 2) \
+        FROM dbo.cdc_offsets ORDER BY table_name";
+    let text = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect();
+    db.rows(sql).unwrap().into_iter().map(text).collect()
 }
 
 #[test]
@@ -21,17 +22,17 @@ fn a_run_without_the_hosts_state_goes_on_where_the_table_says() {
         &["a", "b"],
     );
     let config = db.config(json!({"checkpoint_store": "table"}));
-    db.sql("INSERT dbo.a VALUES (1)");
+    db.write("INSERT dbo.a VALUES (1)");
     assert_eq!(db.read(&config, &States::new()).rows.len(), 1);
-    db.sql("INSERT dbo.a VALUES (2)");
+    db.write("INSERT dbo.a VALUES (2)");
     let run = db.read(&config, &States::new());
     assert_eq!(run.changes(), [json!(["insert", {"id": 2}])]);
     let names: Vec<_> = stored(&db).into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(names, ["dbo.a", "dbo.b"]);
     // The clean-up overtakes nothing that was read.
-    db.sim.clean_up(None).unwrap();
-    db.sim.idle_row().unwrap();
-    assert!(db.read(&config, &States::new()).rows.is_empty());
+    db.clean_up();
+    db.write("INSERT dbo.b VALUES (3)");
+    assert_eq!(db.read(&config, &States::new()).changes(), [json!(["insert", {"id": 3}])]);
 }
 
 #[test]
@@ -44,20 +45,18 @@ fn what_is_not_committed_is_not_written() {
     run.wait_until(|run| !run.states.is_empty());
     run.commit = false;
     // Its first places are saved by now, or soon.
-    while stored(&db).is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait("the first place is saved", || !stored(&db).is_empty());
     let before = stored(&db);
-    db.sql("INSERT dbo.a VALUES (1)");
+    db.write("INSERT dbo.a VALUES (1)");
     run.wait_for(1);
     run.wait_until(|run| run.open.is_empty());
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(stored(&db), before, "nobody has said that it is saved");
     run.save();
-    while stored(&db) == before {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    wait("what is saved is written", || {
         assert!(run.take());
-    }
+        stored(&db) != before
+    });
     run.host.kill();
 }
 
@@ -66,11 +65,11 @@ fn rows_of_the_original_are_understood_and_it_can_go_on_behind_ours() {
     let db = Db::new();
     db.tables("CREATE TABLE dbo.Persons (id int PRIMARY KEY)", &["Persons"]);
     db.sql(ORIGINAL);
-    db.sql("INSERT dbo.Persons VALUES (1)");
+    db.write("INSERT dbo.Persons VALUES (1)");
     db.sql(
         "INSERT dbo.cdc_offsets (table_name, last_lsn) SELECT N'Persons', sys.fn_cdc_get_max_lsn()",
     );
-    db.sql("INSERT dbo.Persons VALUES (2)");
+    db.write("INSERT dbo.Persons VALUES (2)");
     // Nothing is said of where checkpoints are: the original's file knows no such setting.
     let config = db.config(json!({"tables": ["Persons"]}));
     let run = db.read(&config, &States::new());
@@ -88,10 +87,10 @@ fn the_further_of_the_hosts_place_and_the_tables_counts() {
     let host = db.config(json!({"snapshot": "never"}));
     let table = db.config(json!({"snapshot": "never", "checkpoint_store": "table"}));
     let old = db.read(&table, &States::new()).states;
-    db.sql("INSERT dbo.a VALUES (1)");
+    db.write("INSERT dbo.a VALUES (1)");
     let new = db.read(&host, &old).states;
     assert!(db.read(&table, &new).rows.is_empty(), "the host knows more");
-    db.sql("INSERT dbo.a VALUES (2)");
+    db.write("INSERT dbo.a VALUES (2)");
     assert_eq!(db.read(&table, &new).rows.len(), 1);
     assert!(db.read(&table, &old).rows.is_empty(), "the table knows more");
 }

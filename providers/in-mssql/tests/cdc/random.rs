@@ -1,4 +1,4 @@
-//! Random transactions, restarts, page sizes, clean-ups: applied to an empty copy, what comes out is
+//! Random transactions, restarts, page sizes, clean-ups, lost connections: applied to an empty copy, what comes out is
 //! the source, and transactions come whole and in the order of their commits.
 //!
 //! `CASES=1000` runs more; `SEED=7` runs one again.
@@ -36,6 +36,7 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
     let snapshot = rng.bool();
     if snapshot {
         (0..rng.usize(1..8)).for_each(|_| transaction(rng, &db));
+        db.scan();
     }
     let config = |rng: &mut fastrand::Rng| {
         db.config(json!({
@@ -51,26 +52,34 @@ fn case(rng: &mut fastrand::Rng, seed: u64) {
     let mut last = String::new();
     for _ in 0..rng.usize(2..6) {
         (0..rng.usize(0..25)).for_each(|_| transaction(rng, &db));
+        db.scan();
         if rng.u8(..4) == 0 {
-            db.sim.idle_row().unwrap();
+            idle(&db);
         }
+        db.simulator("faults of the run before").inspect(|sim| sim.clear_faults());
+        let is_cut = rng.u8(..3) == 0 && cut(rng, &db);
         let mut run = db.start(&config(rng), &states.states);
         let killed_at = rng.usize(0..60);
         if rng.bool() {
             while run.rows.len() + run.open.len() < killed_at && run.take() {}
             run.host.kill();
+        } else if is_cut {
+            while run.take() {}
         } else {
             run.finish();
         }
-        assert!(run.error.is_none(), "seed {seed}: {:?}", run.error);
+        if let Some(error) = &run.error {
+            assert!(is_cut && error["kind"] == "transient", "seed {seed}: {error}");
+        }
         ordered(&run, &mut last, seed);
         apply(&mut copy, &run.rows, snapshot);
         states = run;
         if rng.u8(..5) == 0 && states.ended {
             // Of what was read, nothing is needed any more.
-            db.sim.clean_up(None).unwrap();
+            db.clean_up();
         }
     }
+    db.simulator("faults of the run before").inspect(|sim| sim.clear_faults());
     let end = db.read(&config(rng), &states.states);
     ordered(&end, &mut last, seed);
     apply(&mut copy, &end.rows, snapshot);
@@ -108,18 +117,32 @@ fn transaction(rng: &mut fastrand::Rng, db: &Db) {
     db.sql(&sql);
 }
 
+/// A connection goes, or a deadlock comes, at some statement of the next run. `false`: not on this
+/// server.
+fn cut(rng: &mut fastrand::Rng, db: &Db) -> bool {
+    let Some(sim) = db.simulator("connections that go at will") else { return false };
+    let at = ["[cdc].[dbo_", "cdc.lsn_time_mapping", "FROM [dbo].["][rng.usize(..3)];
+    match rng.bool() {
+        true => sim.disconnect_at(at, rng.u64(1..6)),
+        false => sim.fail(1205, at, rng.u64(1..6)),
+    }
+    true
+}
+
+/// The row that the capture job writes after five minutes without a change.
+fn idle(db: &Db) {
+    if db.simulator("idle rows at will").is_some() {
+        db.sql("EXEC sim.idle");
+    }
+}
+
 fn source(db: &Db, table: &str) -> BTreeMap<i64, Value> {
-    let rows = db.sim.rows(&format!("SELECT id, v, LEN(m), m FROM dbo.{table}")).unwrap();
-    let text = |row: &[String], at: usize| match row[at].as_str() {
-        "NULL" => Value::Null,
-        text => json!(text),
+    let rows = db.rows(&format!("SELECT id, v, m FROM dbo.{table}")).unwrap();
+    let row = |row: Vec<Option<String>>| {
+        let id: i64 = row[0].as_ref().unwrap().parse().unwrap();
+        (id, json!({"id": id, "v": row[1], "m": row[2]}))
     };
-    rows.iter()
-        .map(|row| {
-            let id: i64 = row[0].parse().unwrap();
-            (id, json!({"id": id, "v": text(row, 1), "m": text(row, 3)}))
-        })
-        .collect()
+    rows.into_iter().map(row).collect()
 }
 
 /// Applies changes; unless rows were read meanwhile, each one has to fit exactly.

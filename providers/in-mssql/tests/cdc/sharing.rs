@@ -11,10 +11,9 @@ use dstream_testkit::serde_json::{Value, json};
 
 use crate::instances::{Destination, Instance, What};
 use crate::proxy::Proxy;
-use crate::server::Db;
+use crate::server::{Db, SOON, numbers, wait};
 
 const TABLES: usize = 6;
-const SOON: Duration = Duration::from_secs(30);
 /// Azure's shortest lease.
 const LEASE: Duration = Duration::from_secs(15);
 /// It is not used up to its end.
@@ -47,7 +46,7 @@ impl Source {
             let rows = fastrand::i64(1..20);
             let values: Vec<_> = (1..=rows).map(|n| format!("({})", *key + n)).collect();
             *key += rows;
-            self.db.sql(&format!("INSERT dbo.{table} VALUES {}", values.join(", ")));
+            self.db.write(&format!("INSERT dbo.{table} VALUES {}", values.join(", ")));
             std::thread::sleep(Duration::from_millis(3));
         }
         keys
@@ -56,11 +55,7 @@ impl Source {
     /// Waits until `cdc_offsets` has a place.
     fn wait_for_offset(&self) {
         let sql = "SELECT table_name FROM dbo.cdc_offsets WHERE last_lsn IS NOT NULL";
-        let deadline = Instant::now() + SOON;
-        while self.db.sim.rows(sql).unwrap().is_empty() {
-            assert!(Instant::now() < deadline);
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait("a place in cdc_offsets", || !self.db.sql(sql).is_empty());
     }
 
     fn config(&self, locks: Value) -> Value {
@@ -250,7 +245,7 @@ fn an_instance_that_cannot_renew_stops_reading_before_another_one_can_begin() {
 fn with_leases_and_an_output_that_keeps_nothing_the_offsets_table_has_to() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::new();
-    source.db.sql("INSERT dbo.t0 VALUES (1), (2)");
+    source.db.write("INSERT dbo.t0 VALUES (1), (2)");
     let locks = json!({"type": "file", "folder": folder.path()});
     let only = |more: Value| {
         let mut config = source.config(locks.clone());
@@ -271,12 +266,12 @@ fn with_leases_and_an_output_that_keeps_nothing_the_offsets_table_has_to() {
     run.wait_until(|run| !run.claims.is_empty());
     run.claimed("dbo.t0", None);
     run.wait_until(|run| run.rows.len() == 2);
-    source.db.sql("INSERT dbo.t0 VALUES (3)");
+    source.db.write("INSERT dbo.t0 VALUES (3)");
     run.wait_until(|run| run.rows.len() == 3);
     source.wait_for_offset();
     std::thread::sleep(Duration::from_millis(300));
     run.host.kill();
-    source.db.sql("INSERT dbo.t0 VALUES (4)");
+    source.db.write("INSERT dbo.t0 VALUES (4)");
     // The second one's host knows nothing of it.
     let mut run = source.db.start(&only(json!({})), &BTreeMap::new());
     run.wait_until(|run| !run.claims.is_empty());
@@ -290,7 +285,7 @@ fn with_leases_and_an_output_that_keeps_nothing_the_offsets_table_has_to() {
 fn rows_that_another_instance_has_read_by_half_are_read_again_behind_a_truncate() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::new();
-    source.db.sql("INSERT dbo.t0 SELECT value FROM GENERATE_SERIES(1, 30000)");
+    source.db.write(&format!("INSERT dbo.t0 SELECT value FROM {}", numbers(30_000)));
     let mut config = source.config(json!({"type": "file", "folder": folder.path()}));
     config["tables"] = json!(["t0"]);
     config["snapshot"] = json!("initial");

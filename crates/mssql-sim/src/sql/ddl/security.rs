@@ -22,6 +22,14 @@ impl Session {
                 }
                 Ok(())
             }
+            Security::AlterLogin { name, password } => {
+                let mut world = self.core.server.world();
+                let known = world.logins.get_mut(&name.to_lowercase()).ok_or_else(|| {
+                    SqlError::new(15_151, format!("Cannot alter the login '{name}', because it does not exist or you do not have permission."))
+                })?;
+                known.clone_from(password);
+                Ok(())
+            }
             Security::DropLogin(name) => {
                 self.core.server.world().logins.remove(&name.to_lowercase());
                 Ok(())

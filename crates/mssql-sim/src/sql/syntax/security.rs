@@ -8,6 +8,7 @@ use crate::error::{Result, SqlError};
 #[derive(Debug, Clone)]
 pub(crate) enum Security {
     CreateLogin { name: String, password: String },
+    AlterLogin { name: String, password: String },
     CreateUser { name: String, login: String },
     CreateRole(String),
     AddMember { role: String, member: String, add: bool },
@@ -49,12 +50,15 @@ impl Reader<'_> {
         self.words(&["IF", "EXISTS"]);
         let name = self.ident()?;
         Ok(match (verb, kind.as_str()) {
-            ("CREATE", "LOGIN") => {
+            ("CREATE" | "ALTER", "LOGIN") => {
                 self.words(&["WITH", "PASSWORD"]);
                 self.need(&Token::Eq)?;
                 let password = self.parser.parse_literal_string().map_err(super::from_parser)?;
                 self.rest();
-                Security::CreateLogin { name, password }
+                match verb {
+                    "CREATE" => Security::CreateLogin { name, password },
+                    _ => Security::AlterLogin { name, password },
+                }
             }
             ("CREATE", "USER") => {
                 let login = if self.words(&["FOR", "LOGIN"]) || self.words(&["FROM", "LOGIN"]) {

@@ -144,17 +144,9 @@ pub(super) fn find(ctx: &Context, database: &str, name: &str) -> Result<Option<V
     Ok(Some(found))
 }
 
-/// `msdb.dbo.cdc_jobs`: retention in minutes.
+/// `msdb.dbo.cdc_jobs`: the polling interval in seconds, retention in minutes.
+/// <https://learn.microsoft.com/en-us/sql/relational-databases/system-tables/dbo-cdc-jobs-transact-sql>
 pub(super) fn jobs(ctx: &Context) -> Result<View> {
-    let id = ctx
-        .core
-        .server
-        .world()
-        .databases
-        .values()
-        .filter(|d| d.state.cdc.enabled)
-        .map(|d| d.id)
-        .collect::<Vec<_>>();
     let columns = [
         ("database_id", T::Int),
         ("job_type", T::NVarChar(crate::value::Len::Of(20))),
@@ -165,29 +157,18 @@ pub(super) fn jobs(ctx: &Context) -> Result<View> {
         ("retention", T::BigInt),
         ("threshold", T::BigInt),
     ];
-    let rows = id.into_iter().flat_map(|id| {
-        [
-            vec![
-                id.into(),
-                "capture".into(),
-                500.into(),
-                10.into(),
-                true.into(),
-                5.into(),
-                0.into(),
-                0.into(),
-            ],
-            vec![
-                id.into(),
-                "cleanup".into(),
-                0.into(),
-                0.into(),
-                false.into(),
-                0.into(),
-                4320.into(),
-                5000.into(),
-            ],
-        ]
-    });
-    Ok(view(&columns, rows.collect()))
+    let row = |id: i32, job: &str, numbers: [i32; 6]| -> Vec<Value> {
+        let numbers = numbers.into_iter().map(Value::from);
+        [id.into(), job.into()].into_iter().chain(numbers).collect()
+    };
+    let mut rows = Vec::new();
+    for database in ctx.core.server.world().databases.values() {
+        if database.capture_job.is_some() {
+            rows.push(row(database.id, "capture", [500, 10, 1, 5, 0, 0]));
+        }
+        if database.has_cleanup_job {
+            rows.push(row(database.id, "cleanup", [0, 0, 0, 0, 4320, 5000]));
+        }
+    }
+    Ok(view(&columns, rows))
 }
