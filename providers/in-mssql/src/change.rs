@@ -158,13 +158,19 @@ fn metadata(instance: &Instance, row: &ChangeRow, time: Option<&str>, out: &mut 
     };
     out.extend_from_slice(br#","metadata":{"stream":"#);
     out.extend_from_slice(&instance.label);
+    out.extend_from_slice(br#","op":""#);
+    out.extend_from_slice(op.as_bytes());
+    out.extend_from_slice(br#"","tx":""#);
+    commit.push(out);
+    out.extend_from_slice(br#"","position":""#);
+    commit.push(out);
     // A Vec takes everything.
-    write!(
-        out,
-        r#","op":"{op}","tx":"{commit}","position":"{commit}/{command:010}/{seq}/{operation}""#
-    )
-    .unwrap_or_default();
+    write!(out, "/{command:010}/").unwrap_or_default();
+    seq.push(out);
+    write!(out, r#"/{operation}""#).unwrap_or_default();
     if let Some(time) = time {
-        write!(out, r#","ts":"{time}""#).unwrap_or_default();
+        out.extend_from_slice(br#","ts":""#);
+        out.extend_from_slice(time.as_bytes());
+        out.push(b'"');
     }
 }

@@ -1,10 +1,12 @@
 //! A log sequence number: ten bytes that sort as the log does.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use dstream_mssql::tiberius::ColumnData;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 /// What a commit, or a change within one, is called in the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,16 +24,25 @@ impl Lsn {
 
     /// As T-SQL writes it.
     pub(crate) fn sql(self) -> String {
-        format!("0x{}", self.hex())
+        format!("0x{}", self.hex().map(char::from).iter().collect::<String>())
     }
 
-    fn hex(self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(20), |mut text, byte| {
-            // A String takes everything.
-            write!(text, "{byte:02X}").unwrap_or_default();
-            text
-        })
+    fn hex(self) -> [u8; 20] {
+        let mut hex = [0; 20];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        hex
+    }
+
+    /// Appends what [`Display`](fmt::Display) shows; each change has three of them.
+    pub(crate) fn push(self, out: &mut Vec<u8>) {
+        let hex = self.hex();
+        for (part, after) in [(&hex[..8], &b":"[..]), (&hex[8..16], b":"), (&hex[16..], b"")] {
+            out.extend_from_slice(part);
+            out.extend_from_slice(after);
+        }
     }
 
     /// The next one, as `sys.fn_cdc_increment_lsn` has it.
@@ -62,8 +73,9 @@ impl Lsn {
 /// As the server's own tools show it: `0000002A:000001F0:0003`.
 impl fmt::Display for Lsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = self.hex();
-        write!(f, "{}:{}:{}", &hex[..8], &hex[8..16], &hex[16..])
+        let mut text = Vec::with_capacity(22);
+        self.push(&mut text);
+        text.iter().try_for_each(|byte| f.write_char(char::from(*byte)))
     }
 }
 
