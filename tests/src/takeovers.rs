@@ -5,6 +5,7 @@
 mod history;
 mod source;
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use dstream_mssql_sim::MssqlSim;
@@ -68,18 +69,14 @@ impl Report {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let History { commits, owners, leases, replays, sent_again, refused, faults } =
-            &self.history;
+        let History { commits, owners, leases, replays, refused, faults } = &self.history;
         let Self { kills, pauses, long_pauses, transactions, rows, .. } = self;
         writeln!(f, "{kills} kills, {pauses} pauses, {long_pauses} of them longer than a lease")?;
         writeln!(
             f,
             "{transactions} transactions; {commits} commits; tables changed hands {owners} times, {leases} leases were given"
         )?;
-        writeln!(
-            f,
-            "{replays} times taken up again, {sent_again} envelopes sent again, {refused} times refused under an old lease"
-        )?;
+        writeln!(f, "{replays} times taken up again, {refused} times refused under an old lease")?;
         writeln!(
             f,
             "caught up {:.1} s after the last transaction",
@@ -94,6 +91,14 @@ impl std::fmt::Display for Report {
             faults => write!(f, "\nTWO OWNERS:\n{}", faults.join("\n")),
         }
     }
+}
+
+/// Prints what is played, as it happens and in sum.
+pub fn shown(play: impl FnOnce(&mut dyn FnMut(&str)) -> Report) -> ExitCode {
+    let begun = Instant::now();
+    let report = play(&mut |what| println!("{:>6.1} s  {what}", begun.elapsed().as_secs_f64()));
+    println!("\n{report}");
+    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A SQL Server that is played, a store of leases, a PostgreSQL, and two instances between them.

@@ -26,52 +26,60 @@ const REFUSED: &str = "refused";
 /// How much of a resource's detail is shown; `--json` has all of it.
 const MAX_DETAIL: usize = 160;
 
-/// Calls one provider, for people: secrets are masked. `streams`: what is known to come, for an
-/// output's `plan` and `init`.
-pub(crate) async fn ask(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    provider: &Provider,
-    operation: Operation,
-    streams: &[StreamSchema],
-) -> Result<LifecycleAnswer, Failure> {
-    let answer = ask_plainly(context, project, task, task_id, provider, operation, streams).await;
-    answer.map(|answer| masked(answer, &Mask::new(&project.loaded.secrets)))
+/// What the calls for one task share.
+pub(crate) struct Asking<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) project: &'a Project,
+    pub(crate) task: &'a Task,
+    pub(crate) task_id: &'a str,
 }
 
-/// The same, for another provider: a column's name may look like a secret.
-pub(crate) async fn ask_plainly(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    provider: &Provider,
-    operation: Operation,
-    streams: &[StreamSchema],
-) -> Result<LifecycleAnswer, Failure> {
-    let saved = project.state().read(&task.name).ok().flatten();
-    let name = &provider.member.block.name;
-    let checkpoint = match provider.member.role {
-        Role::Input => saved.and_then(|mut state| state.inputs.remove(name)).map(|i| i.checkpoint),
-        _ => None,
-    };
-    call(LifecycleRequest {
-        task: &task.name,
-        task_id,
-        inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
-        checkpoint: checkpoint.unwrap_or_default(),
-        streams,
-        member: &provider.member,
-        operation,
-        secrets: &project.loaded.secrets,
-        folder: &project.folder,
-        environment: &context.environment,
-        timeout: TIMEOUT,
-        events: std::sync::Arc::new(log::event),
-    })
-    .await
+impl Asking<'_> {
+    /// Calls one provider, for people: secrets are masked. `streams`: what is known to come, for an
+    /// output's `plan` and `init`.
+    pub(crate) async fn ask(
+        &self,
+        provider: &Provider,
+        operation: Operation,
+        streams: &[StreamSchema],
+    ) -> Result<LifecycleAnswer, Failure> {
+        let answer = self.ask_plainly(provider, operation, streams).await;
+        answer.map(|answer| masked(answer, &Mask::new(&self.project.loaded.secrets)))
+    }
+
+    /// The same, for another provider: a column's name may look like a secret.
+    pub(crate) async fn ask_plainly(
+        &self,
+        provider: &Provider,
+        operation: Operation,
+        streams: &[StreamSchema],
+    ) -> Result<LifecycleAnswer, Failure> {
+        let Self { context, project, task, task_id } = *self;
+        // A state that cannot be read has ended the command before.
+        let saved = project.state().read(&task.name).ok().flatten();
+        let name = &provider.member.block.name;
+        let checkpoint = match provider.member.role {
+            Role::Input => {
+                saved.and_then(|mut state| state.inputs.remove(name)).map(|i| i.checkpoint)
+            }
+            _ => None,
+        };
+        call(LifecycleRequest {
+            task: &task.name,
+            task_id,
+            inputs: task.inputs.iter().map(|b| b.name.clone()).collect(),
+            checkpoint: checkpoint.unwrap_or_default(),
+            streams,
+            member: &provider.member,
+            operation,
+            secrets: &project.loaded.secrets,
+            folder: &project.folder,
+            environment: &context.environment,
+            timeout: TIMEOUT,
+            events: std::sync::Arc::new(log::event),
+        })
+        .await
+    }
 }
 
 /// A careless provider may answer with its own config.

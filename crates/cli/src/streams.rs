@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use dstream_engine::Protocol;
 use dstream_protocol::{Capability, Operation, Role, StreamSchema};
-use dstream_task::Task;
 use serde::Serialize;
 
-use crate::context::Context;
-use crate::lifecycle::{ask_plainly, builders};
-use crate::project::Project;
+use crate::lifecycle::{Asking, builders};
 use crate::resolve::{Provider, Resolved};
 
 /// How long an input may take to say which streams it has: the rest of a plan waits for it.
@@ -42,13 +39,7 @@ impl Unknown {
 }
 
 /// Asks every input, where an output can make use of it.
-pub(crate) async fn find(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    resolved: &Resolved,
-) -> Streams {
+pub(crate) async fn find(asking: &Asking<'_>, resolved: &Resolved) -> Streams {
     let mut streams = Streams::default();
     if !builders(resolved).into_iter().any(takes_streams) {
         return streams;
@@ -60,11 +51,11 @@ pub(crate) async fn find(
         let asked = match transform {
             // None says whether it leaves columns as they are.
             Some(one) => Err(format!("{} may give them other columns", one.member.title())),
-            None => discovered(context, project, task, task_id, input).await,
+            None => discovered(asking, input).await,
         };
         match asked {
             Ok(found) => {
-                let from = (task.inputs.len() > 1).then(|| name.clone());
+                let from = (asking.task.inputs.len() > 1).then(|| name.clone());
                 let named = |schema| StreamSchema { from: from.clone(), ..schema };
                 streams.known.extend(found.into_iter().map(named));
             }
@@ -83,17 +74,11 @@ pub(crate) fn takes_streams(provider: &Provider) -> bool {
 }
 
 /// The streams of one input; otherwise why not.
-async fn discovered(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    input: &Provider,
-) -> Result<Vec<StreamSchema>, String> {
+async fn discovered(asking: &Asking<'_>, input: &Provider) -> Result<Vec<StreamSchema>, String> {
     if !input.can(Capability::Discover) {
         return Err("its provider cannot say which streams there are".into());
     }
-    let asked = ask_plainly(context, project, task, task_id, input, Operation::Discover, &[]);
+    let asked = asking.ask_plainly(input, Operation::Discover, &[]);
     match tokio::time::timeout(TIMEOUT, asked).await {
         Err(_) => Err(format!("`discover` took longer than {TIMEOUT:?}")),
         Ok(Err(failure)) => {

@@ -35,19 +35,25 @@ pub struct Run {
 impl Run {
     /// Starts it with a command and a fail point; and its ready line.
     pub fn start<D: TestDatabase>(command: &Value, point: &str) -> (Self, Value) {
-        let mut child = Command::new(D::PROGRAM)
-            .env("DSTREAM_FAIL_POINT", point)
+        let mut run =
+            Self::begin(Command::new(D::PROGRAM).env("DSTREAM_FAIL_POINT", point), command);
+        let ready: Value = serde_json::from_str(&run.stdout.next().unwrap().unwrap()).unwrap();
+        assert_eq!(ready["status"], "ready", "{ready}");
+        (run, ready)
+    }
+
+    /// Starts a program with a command, and waits for nothing.
+    pub fn begin(program: &mut Command, command: &Value) -> Self {
+        let mut child = program
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         writeln!(stdin, "{command}").unwrap();
-        let ready: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
-        assert_eq!(ready["status"], "ready", "{ready}");
-        (Self { child, stdin, stdout }, ready)
+        Self { child, stdin, stdout }
     }
 
     /// Sends text with a checkpoint at its end, and waits until something is said; whether it was.

@@ -9,9 +9,9 @@ mod common;
 mod wide;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dstream_sql_testkit::kill::Run;
@@ -31,18 +31,9 @@ impl Still {
     /// Started, with its command; not yet ready.
     fn start(db: &Wide, point: &str) -> Self {
         let file = std::env::temp_dir().join(format!("{}-{point}", std::process::id()));
-        let mut child = Command::new(Wide::PROGRAM)
-            .env("DSTREAM_FAIL_POINT", point)
-            .env("DSTREAM_FAIL_WAIT", &file)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        writeln!(stdin, "{}", db.command("run", &json!({}))).unwrap();
-        Self { run: Run { child, stdin, stdout }, file }
+        let mut program = Command::new(Wide::PROGRAM);
+        program.env("DSTREAM_FAIL_POINT", point).env("DSTREAM_FAIL_WAIT", &file);
+        Self { run: Run::begin(&mut program, &db.command("run", &json!({}))), file }
     }
 
     /// Has it write so many rows and their checkpoint.

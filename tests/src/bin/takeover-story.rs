@@ -11,7 +11,7 @@ fn main() -> ExitCode {
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    use dstream_tests::takeovers::Takeovers;
+    use dstream_tests::takeovers::{self, Takeovers};
 
     println!(
         "starting a simulated SQL Server with twenty captured tables, Azurite, PostgreSQL, and twice:"
@@ -19,9 +19,5 @@ fn main() -> ExitCode {
     println!(
         "  $ dstream run share      # SQL Server, by change data capture -> PostgreSQL, exactly once"
     );
-    let begun = std::time::Instant::now();
-    let mut tell = |what: &str| println!("{:>6.1} s  {what}", begun.elapsed().as_secs_f64());
-    let report = Takeovers::start().tell_the_story(&mut tell);
-    println!("\n{report}");
-    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    takeovers::shown(|tell| Takeovers::start().tell_the_story(tell))
 }

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    use dstream_tests::takeovers::Takeovers;
+    use dstream_tests::takeovers::{self, Takeovers};
 
     let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(50);
     let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
@@ -21,9 +21,5 @@ fn main() -> ExitCode {
     println!(
         "seed {seed}; starting a simulated SQL Server, Azurite, PostgreSQL and two instances ..."
     );
-    let begun = std::time::Instant::now();
-    let mut tell = |what: &str| println!("{:>6.1} s  {what}", begun.elapsed().as_secs_f64());
-    let report = Takeovers::start().play(rounds, seed, &mut tell);
-    println!("\n{report}");
-    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    takeovers::shown(|tell| Takeovers::start().play(rounds, seed, tell))
 }

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use dstream_servers::Postgres;
 use serde_json::Value;
 
+/// What the destination says of envelopes that come under a lease which is over.
+const REFUSED: &str = "another instance has the lease of the partition";
+
 /// What is known at the end.
 #[derive(Debug, Default)]
 pub struct History {
@@ -15,10 +18,8 @@ pub struct History {
     pub owners: u64,
     /// Leases that were given, as the instances logged it.
     pub leases: usize,
-    /// How often the stream was taken up again.
-    pub replays: u64,
-    /// Envelopes that were read and not written under that lease.
-    pub sent_again: u64,
+    /// How often an instance ran again, behind whatever has been committed of each table.
+    pub replays: usize,
     /// How often what was on its way under an old lease was refused by the destination.
     pub refused: usize,
     /// What must not be: two owners of one epoch, an epoch that comes behind a later one.
@@ -97,9 +98,9 @@ impl History {
     /// Leases that were given twice under one epoch; counts.
     fn events(&mut self, said: &[String]) {
         let mut leases: BTreeMap<(String, String), u64> = BTreeMap::new();
-        let (mut read, mut written) = (0, 0);
-        for event in said.iter().flat_map(|said| said.lines()) {
-            let Ok(event) = serde_json::from_str::<Value>(event) else { continue };
+        let mut runs = 0;
+        for text in said.iter().flat_map(|said| said.lines()) {
+            let Ok(event) = serde_json::from_str::<Value>(text) else { continue };
             let line = event["line"].as_str().unwrap_or_default();
             if let Some(lease) = lease(line) {
                 let pid = event["pid"].as_u64().unwrap_or_default();
@@ -113,16 +114,13 @@ impl History {
                     leases.insert(lease, pid);
                 }
             }
-            self.refused +=
-                usize::from(line.contains("another instance has the lease of the partition"));
-            self.replays += u64::from(event["event"] == "running" && event["resumed"] == true);
-            if event["event"] == "finished" {
-                read += event["totals"]["read"].as_u64().unwrap_or_default();
-                written += event["totals"]["written"].as_u64().unwrap_or_default();
-            }
+            // Not its log line as well: the failure is what ends the attempt.
+            let failed = event["event"] == "retrying" || event["event"] == "finished";
+            self.refused += usize::from(failed && text.contains(REFUSED));
+            runs += usize::from(event["event"] == "running");
         }
         self.leases = leases.len();
-        self.sent_again = read.saturating_sub(written);
+        self.replays = runs.saturating_sub(said.len());
     }
 }
 

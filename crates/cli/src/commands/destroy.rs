@@ -6,14 +6,13 @@ use clap::Args;
 use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::StateStore;
 use dstream_protocol::Operation;
-use dstream_task::Task;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::lifecycle::{ask, builders, describe, report_json, resource};
+use crate::lifecycle::{Asking, builders, describe, report_json, resource};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Resolved, resolve};
@@ -44,12 +43,13 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
     // Taken before anything is shown: what is shown must still be so when it is removed.
     let handle = project.state().open(&task.name, std::time::Duration::ZERO)?;
     let task_id = handle.load()?.map(|s| s.task_id).unwrap_or_default();
+    let asking = Asking { context, project: &project, task, task_id: &task_id };
 
     if !args.auto_approve {
         if context.global.json {
             return Err(nobody());
         }
-        let shown = preview(context, &project, task, &task_id, &resolved).await;
+        let shown = preview(&asking, &resolved).await;
         context.screen.error(&shown);
         if !approved(context)? {
             let document = json!({ "task": task.name, "destroyed": false });
@@ -59,12 +59,10 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
     let (mut lines, mut reports) = (Vec::new(), Vec::<Value>::new());
     // The other way round than init: the source is let go of first.
     for provider in builders(&resolved).into_iter().rev() {
-        let answer = ask(context, &project, task, &task_id, provider, Operation::Destroy, &[])
-            .await
-            .map_err(|f| {
-                Problem::call(&project.loaded, &task.name, &f)
-                    .help("the task's state was kept; correct it, then run `destroy` again")
-            })?;
+        let answer = asking.ask(provider, Operation::Destroy, &[]).await.map_err(|f| {
+            Problem::call(&project.loaded, &task.name, &f)
+                .help("the task's state was kept; correct it, then run `destroy` again")
+        })?;
         lines.push(provider.member.title());
         lines.extend(describe(&answer).into_iter().map(|l| format!("  {l}")));
         reports.push(report_json(provider, &answer.report));
@@ -83,17 +81,11 @@ pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
 }
 
 /// What is there now, as the providers tell it, and would go.
-async fn preview(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    resolved: &Resolved,
-) -> String {
-    let mut lines = vec![format!("This removes, of task `{}`:", task.name)];
+async fn preview(asking: &Asking<'_>, resolved: &Resolved) -> String {
+    let mut lines = vec![format!("This removes, of task `{}`:", asking.task.name)];
     for provider in builders(resolved).into_iter().rev() {
         lines.push(format!("  {}", provider.member.title()));
-        match ask(context, project, task, task_id, provider, Operation::Status, &[]).await {
+        match asking.ask(provider, Operation::Status, &[]).await {
             Ok(answer) => lines.extend(goes_and_stays(&answer.report.resources)),
             Err(failure) => {
                 lines.push(format!("    - what it made (it cannot say what: {})", failure.message));

@@ -11,7 +11,7 @@ use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::exit::Exit;
-use crate::lifecycle::{ask, builders, describe, report_json};
+use crate::lifecycle::{Asking, builders, describe, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, resolve};
@@ -90,11 +90,13 @@ async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
             state
         }
     };
-    let streams = streams::find(context, &project, task, &state.task_id, &resolved).await;
+    let asking = Asking { context, project: &project, task, task_id: &state.task_id };
+    let streams = streams::find(&asking, &resolved).await;
     let (mut lines, mut reports) = (Vec::new(), Vec::new());
     for provider in builders(&resolved) {
         let known = if takes_streams(provider) { &streams.known[..] } else { &[] };
-        let answer = ask(context, &project, task, &state.task_id, provider, Operation::Init, known)
+        let answer = asking
+            .ask(provider, Operation::Init, known)
             .await
             .map_err(|f| Problem::call(&project.loaded, name, &f))?;
         lines.push(provider.member.title());

@@ -4,7 +4,6 @@ use clap::Args;
 use dstream_engine::guarantee;
 use dstream_engine::state::StateStore;
 use dstream_protocol::Operation;
-use dstream_task::Task;
 use serde_json::{Value, json};
 
 use super::validate::unkept;
@@ -13,7 +12,7 @@ use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::diagnostics::to_json;
 use crate::exit::Exit;
-use crate::lifecycle::{ask, builders, describe, refuses, report_json};
+use crate::lifecycle::{Asking, builders, describe, refuses, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Resolved, resolve};
@@ -49,7 +48,8 @@ pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
 
     let task_id = project.state().read(&task.name)?.map(|s| s.task_id).unwrap_or_default();
     text.push_str(&format!("\n\n{}", bold("What `init` would make", color)));
-    let planned = ask_all(context, &project, task, &task_id, &resolved).await;
+    let planned =
+        ask_all(&Asking { context, project: &project, task, task_id: &task_id }, &resolved).await;
     planned.lines.iter().for_each(|line| text.push_str(&format!("\n{line}")));
 
     let refused = unkept(&project, task, &route);
@@ -82,20 +82,14 @@ struct Planned {
 }
 
 /// Asks every provider that makes something; where one fails the others are still worth asking.
-async fn ask_all(
-    context: &Context,
-    project: &Project,
-    task: &Task,
-    task_id: &str,
-    resolved: &Resolved,
-) -> Planned {
-    let Streams { known, unknown } = streams::find(context, project, task, task_id, resolved).await;
+async fn ask_all(asking: &Asking<'_>, resolved: &Resolved) -> Planned {
+    let Streams { known, unknown } = streams::find(asking, resolved).await;
     let (mut lines, mut reports) = (Vec::new(), Vec::new());
     let (mut failed, mut exit) = (Vec::new(), Exit::Done);
     for provider in builders(resolved) {
         lines.push(provider.member.title());
         let streams = if takes_streams(provider) { &known[..] } else { &[] };
-        match ask(context, project, task, task_id, provider, Operation::Plan, streams).await {
+        match asking.ask(provider, Operation::Plan, streams).await {
             Ok(answer) => {
                 let said = describe(&answer);
                 let said = if said.is_empty() { vec!["nothing".to_owned()] } else { said };
@@ -107,7 +101,7 @@ async fn ask_all(
             }
             Err(failure) => {
                 lines.push(format!("  not known: {}", failure.message));
-                let problem = Problem::call(&project.loaded, &task.name, &failure);
+                let problem = Problem::call(&asking.project.loaded, &asking.task.name, &failure);
                 exit = if failed.is_empty() { problem.exit } else { exit };
                 failed.push(*problem);
             }

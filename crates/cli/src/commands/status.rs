@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::lifecycle::{ask, builders, describe, report_json};
+use crate::lifecycle::{Asking, builders, describe, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project, holder};
 use crate::resolve::resolve;
@@ -47,11 +47,12 @@ pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
         None => "  held by nobody".to_owned(),
     });
     let task_id = state.as_ref().map(|s| s.task_id.clone()).unwrap_or_default();
+    let asking = Asking { context, project: &project, task, task_id: &task_id };
     let mut reports: Vec<Value> = Vec::new();
     let mut failed = Vec::new();
     for provider in builders(&resolved) {
         lines.extend([String::new(), bold(&provider.member.title(), color)]);
-        match ask(context, &project, task, &task_id, provider, Operation::Status, &[]).await {
+        match asking.ask(provider, Operation::Status, &[]).await {
             Ok(answer) => {
                 lines.extend(describe(&answer).into_iter().map(|l| format!("  {l}")));
                 reports.push(report_json(provider, &answer.report));

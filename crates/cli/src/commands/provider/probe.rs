@@ -11,7 +11,7 @@ use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::lifecycle::{ask, describe, report_json};
+use crate::lifecycle::{Asking, describe, report_json};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, Resolved, resolve};
@@ -38,6 +38,7 @@ pub(crate) async fn run(
     let resolved = resolve(context, &project, task).await;
     resolved.route(&project)?;
     let task_id = project.state().read(&task.name)?.map(|s| s.task_id).unwrap_or_default();
+    let asking = Asking { context, project: &project, task, task_id: &task_id };
 
     let (mut lines, mut reports) = (Vec::new(), Vec::new());
     let mut failed: Option<Box<Problem>> = None;
@@ -49,7 +50,7 @@ pub(crate) async fn run(
                 "role": provider.member.role, "supported": false }));
             continue;
         }
-        match ask(context, &project, task, &task_id, provider, operation, &[]).await {
+        match asking.ask(provider, operation, &[]).await {
             Ok(answer) => {
                 lines.push(format!("{title}: ok"));
                 lines.extend(said(&answer).into_iter().map(|l| format!("  {l}")));
