@@ -41,12 +41,14 @@ pub(crate) async fn plan(input: &mut PostgresInput, start: InputStart<State>) ->
     if config.failover {
         failover::warn(wire).await?;
     }
+    let timeline = timeline::look(wire).await?;
     let left = match &stream {
-        Some(state) => timeline::left(&input.target, server, state).await?,
+        Some(state) => timeline::left(&input.target, timeline, state).await?,
         None => None,
     };
-    let Place { state, make_slot, lost, mut again } =
+    let Place { mut state, make_slot, lost, mut again } =
         place(wire, config, server, (&input.target, &input.slot), stream, left).await?;
+    state.timeline = timeline.map(|timeline| timeline.number);
     if lost {
         states.clear();
     }
@@ -96,7 +98,7 @@ async fn place(
         system: server.system.clone(),
         database: server.database.clone(),
         slot: name.to_owned(),
-        timeline: server.timeline,
+        timeline: None,
     };
     let known = |state| Place { state, make_slot: false, lost: false, again: false };
     match (stream, slot::look_when_free(wire, name).await?) {
@@ -116,8 +118,7 @@ async fn place(
         {
             slot.require(&server.database)?;
             failover::ensure(config, target, &slot).await?;
-            let timeline = server.timeline;
-            Ok(known(StreamState { slot: name.to_owned(), timeline, ..state }))
+            Ok(known(StreamState { slot: name.to_owned(), ..state }))
         }
         // The log between the checkpoint and the slot is gone.
         (stream, found) => {

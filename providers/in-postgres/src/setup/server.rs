@@ -5,7 +5,6 @@ use dstream_sdk::{Error, Result};
 
 use crate::catalog::text;
 use crate::config::Config;
-use crate::lsn::Lsn;
 use crate::setup::failover;
 use crate::state::StreamState;
 
@@ -21,10 +20,6 @@ pub(crate) struct Server {
     pub(crate) system: String,
     pub(crate) database: String,
     pub(crate) encoding: String,
-    /// Which of its histories it writes; nothing on a standby, which follows another's.
-    pub(crate) timeline: Option<u32>,
-    /// The end of its log.
-    pub(crate) end: Lsn,
     wal_level: String,
     may_replicate: bool,
     role: String,
@@ -48,10 +43,7 @@ impl Server {
                    (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user) OR EXISTS ( \
                      SELECT FROM pg_roles r WHERE r.rolname IN ('rds_replication', 'rds_superuser', 'azure_pg_admin') \
                        AND pg_has_role(current_user, r.oid, 'member')), \
-                   current_user, \
-                   CASE WHEN NOT pg_is_in_recovery() \
-                     THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int4 END, \
-                   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END",
+                   current_user",
             )
             .await?;
         let row = rows.into_iter().next().unwrap_or_default();
@@ -63,8 +55,6 @@ impl Server {
             wal_level: text(&row, 4),
             may_replicate: text(&row, 5) == "t",
             role: text(&row, 6),
-            timeline: text(&row, 7).parse().ok(),
-            end: text(&row, 8).parse().unwrap_or_default(),
         })
     }
 

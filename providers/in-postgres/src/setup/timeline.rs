@@ -6,23 +6,45 @@ use dstream_sdk::{Error, Result};
 
 use crate::catalog::text;
 use crate::lsn::Lsn;
-use crate::setup::server::Server;
 use crate::state::StreamState;
+
+/// The history that a server writes, and how far it has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeline {
+    pub(crate) number: u32,
+    end: Lsn,
+}
+
+/// Nothing on a standby, which follows another's; and where the server does not say, as some managed
+/// ones, whose storage is not PostgreSQL's own.
+pub(crate) async fn look(wire: &mut Wire) -> Result<Option<Timeline>> {
+    let sql = "SELECT ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int4, lsn \
+         FROM (SELECT pg_current_wal_lsn() AS lsn WHERE NOT pg_is_in_recovery()) now";
+    let rows = match wire.query(sql).await {
+        Ok(rows) => rows,
+        Err(error) if error.server().is_some() => {
+            tracing::debug!(%error, "the server does not say which timeline it writes");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(rows.first().and_then(|row| {
+        Some(Timeline { number: text(row, 0).parse().ok()?, end: text(row, 1).parse().ok()? })
+    }))
+}
 
 /// Why a checkpoint is not in the history that the server writes; nothing where it is.
 pub(crate) async fn left(
     target: &Target,
-    server: &Server,
+    timeline: Option<Timeline>,
     state: &StreamState,
 ) -> Result<Option<Error>> {
-    let (Some(now), Some(then)) = (server.timeline, state.timeline) else {
+    let (Some(Timeline { number: now, end }), Some(then)) = (timeline, state.timeline) else {
         return Ok(None);
     };
     if now == then {
-        let ahead = state.lsn > server.end;
-        return Ok(ahead.then(|| {
-            refused(state, &format!("its log ends at {}: an older copy of it runs", server.end))
-        }));
+        let why = format!("its log ends at {end}: an older copy of it runs");
+        return Ok((state.lsn > end).then(|| refused(state, &why)));
     }
     // The first timeline comes from none.
     let history = if now == 1 { String::new() } else { history(target, now).await? };
