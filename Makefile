@@ -11,13 +11,13 @@ ROUNDS ?= 200
 CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 
-.PHONY: help deps build demo kill demo-cdc demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB
+deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB, docker-registry
 	@.ci/deps test
 
 build: ## Build dstream and the providers, for use (release)
@@ -35,6 +35,9 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 	@echo "Building dstream and the providers (the first time takes a few minutes) ..."
 	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
 	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
+
+demo-oci: ## Providers published to a registry, locked, pulled, run, tampered with; half a minute
+	@.ci/demo-oci
 
 demo-mssql: ## Two readers share the tables of a (simulated) SQL Server, one is killed, the other takes over; about a minute
 	@.ci/deps test

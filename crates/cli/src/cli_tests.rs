@@ -30,7 +30,7 @@ fn every_command_has_a_help_text_and_an_example_that_parses() {
             help.lines().skip(1).map(|l| l.trim().trim_start_matches("cat tasks.hcl | ")).collect();
         assert!(examples.iter().all(|e| e.starts_with(&name)), "{name}: {examples:?}");
         for example in examples {
-            let words = example.split(['|', '>']).next().unwrap();
+            let words = example.split(['|', '>', '<']).next().unwrap();
             let words = words.split_whitespace().map(|w| w.trim_matches('\''));
             if let Err(error) = definition().try_get_matches_from(words) {
                 panic!("{example}: {error}");

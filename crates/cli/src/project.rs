@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dstream_config::{Diagnostic, Diagnostics, Loaded, Select, render};
 use dstream_engine::mask::Mask;
 use dstream_engine::state::{Holder, LocalState};
-use dstream_registry::{NoRemote, Registry, SearchPath};
+use dstream_registry::{Registry, SearchPath};
 use dstream_task::Task;
 
 use crate::cli::Vars;
@@ -67,7 +67,8 @@ impl Project {
         let host = std::env::current_exe().ok();
         let providers = folder.join(".dstream").join("providers");
         let search = SearchPath::new(host.as_deref(), &providers, &context.path());
-        let registry = Registry::new(&folder, search, Box::new(NoRemote));
+        let remote = crate::remotes::open(context, &loaded, &folder, &data)?;
+        let registry = Registry::new(&folder, search, remote);
         Ok(Self { loaded, folder, data, registry })
     }
 

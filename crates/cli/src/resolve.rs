@@ -83,7 +83,8 @@ async fn provider(
     role: Role,
     block: &Block,
 ) -> std::result::Result<Provider, Box<Diagnostic>> {
-    let found = project.registry.find(role, &block.source, block.protocol).map_err(|error| {
+    let found = project.registry.find(role, &block.source, block.protocol).await;
+    let found = found.map_err(|error| {
         let mut diagnostic = Diagnostic::error(error.to_string());
         diagnostic.help = error.help();
         diagnostic

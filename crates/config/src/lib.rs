@@ -53,18 +53,17 @@ mod suggest;
 mod syntax;
 mod types;
 mod value;
-mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use dstream_task::{BadConstraint, Constraint};
 pub use format::format;
 pub use functions::{FunctionInfo, functions};
 pub use inputs::{EnvLookup, Inputs, Select};
-pub use loaded::{Loaded, RequiredProvider, Settings, VariableInfo};
+pub use loaded::{Loaded, RegistrySettings, RequiredProvider, Settings, VariableInfo};
 pub use render::render;
 pub use schema::{SchemaProblem, check_against_schema};
 pub use source::{Position, SourceFile, Span};
 pub use suggest::nearest;
-pub use version::{BadConstraint, Constraint};
 
 use std::path::Path;
 

@@ -10,7 +10,7 @@ use crate::schema::SchemaProblem;
 use crate::source::{SourceFile, Span};
 use crate::spans::Spans;
 use crate::suggest;
-use crate::version::Constraint;
+use dstream_task::Constraint;
 
 /// A task file, loaded.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Settings {
     pub required_providers: BTreeMap<String, RequiredProvider>,
     /// `state { path = "…" }`, as written: relative to the task file's folder.
     pub state_dir: Option<String>,
+    /// `registry "HOST"` blocks, by host.
+    pub registries: BTreeMap<String, RegistrySettings>,
     /// The original's `plugin_registry`; nothing uses it.
     pub plugin_registry: Option<String>,
 }
@@ -56,6 +58,15 @@ pub struct RequiredProvider {
     pub version: Option<Constraint>,
     /// Where it is written.
     pub span: Span,
+}
+
+/// How one registry is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Whether it speaks plain HTTP. Absent: only where it is on this machine, and has no `ca_file`.
+    pub plain_http: Option<bool>,
+    /// PEM certificates that are trusted for it; as written, relative to the task file's folder.
+    pub ca_file: Option<String>,
 }
 
 /// A `variable` block, for people: `dstream validate`, help texts.

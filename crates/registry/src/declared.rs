@@ -51,6 +51,21 @@ impl Declared {
     }
 }
 
+impl Declared {
+    /// Decides for a program from a registry: the description that lies beside it there says it, or
+    /// the block does.
+    pub(crate) fn pulled(description: Option<Description>, protocol: Option<u32>) -> Self {
+        match (description, protocol) {
+            (_, Some(1)) => Self::V1,
+            (Some(d), _) if protocol.is_some() || d.protocol.contains(&VERSION) => {
+                Self::V2(Some(Box::new(d)))
+            }
+            (None, Some(_)) => Self::V2(None),
+            _ => Self::V1,
+        }
+    }
+}
+
 /// The description in `<program>.json`, or in the folder's `provider.json`. The second is for a
 /// folder with one provider, as packages have it: it counts for every program there that has no
 /// file of its own.
@@ -100,6 +115,17 @@ mod tests {
         std::fs::write(folder.path().join("read.sh.json"), V1).unwrap();
         assert_eq!(Declared::of(&program, None, true).unwrap(), Declared::V1);
         assert!(matches!(Declared::of(&program, Some(2), true), Ok(Declared::V2(Some(_)))));
+    }
+
+    #[test]
+    fn what_was_pulled_speaks_what_its_description_says() {
+        let read = |text| Some(serde_json::from_str(text).unwrap());
+        let of = Declared::pulled;
+        assert!(matches!(of(read(V2), None), Declared::V2(Some(d)) if d.name == "in-x"));
+        assert_eq!(of(read(V2), Some(1)), Declared::V1);
+        assert_eq!(of(read(V1), None), Declared::V1);
+        assert_eq!(of(None, None), Declared::V1);
+        assert_eq!(of(None, Some(2)), Declared::V2(None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use dstream_task::Source;
 
 use crate::declared::{BadDescription, Declared};
 use crate::program::{self, ProgramError};
-use crate::remote::{Remote, RemoteError};
+use crate::remote::{Installed, Remote, RemoteError};
 use crate::search::{NameError, SearchPath};
 
 /// A program that can be started.
@@ -54,12 +54,12 @@ impl FindError {
 pub struct Registry {
     folder: PathBuf,
     search: SearchPath,
-    remote: Box<dyn Remote>,
+    remote: Remote,
 }
 
 impl Registry {
     /// `folder` is the task file's: a `provider_path` is relative to it.
-    pub fn new(folder: impl Into<PathBuf>, search: SearchPath, remote: Box<dyn Remote>) -> Self {
+    pub fn new(folder: impl Into<PathBuf>, search: SearchPath, remote: Remote) -> Self {
         Self { folder: folder.into(), search, remote }
     }
 
@@ -68,20 +68,34 @@ impl Registry {
         &self.search
     }
 
-    /// Finds the program of a block. `protocol` is what the block says of itself.
+    /// What comes from registries.
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// The same, to be changed.
+    pub fn remote_mut(&mut self) -> &mut Remote {
+        &mut self.remote
+    }
+
+    /// Finds the program of a block. `protocol` is what the block says of itself. One from a registry is
+    /// locked and pulled, as far as that may be done.
     ///
     /// # Errors
     /// There is no such program, or it cannot be executed.
-    pub fn find(
+    pub async fn find(
         &self,
         role: Role,
         source: &Source,
         protocol: Option<u32>,
     ) -> Result<Found, FindError> {
+        if let Some(wanted) = self.remote.wanted(source).map_err(RemoteError::from)? {
+            let Installed { path, description } = self.remote.find(&wanted).await?;
+            return Ok(Found { path, declared: Declared::pulled(description, protocol) });
+        }
         let (path, named) = match source {
-            Source::Name(name) => (self.search.find(role, name)?, true),
             Source::Path(path) => (program::at(&self.folder, path)?, false),
-            Source::Ref(reference) => (self.remote.fetch(role, reference)?, true),
+            Source::Name(name) | Source::Ref(name) => (self.search.find(role, name)?, true),
         };
         let declared = Declared::of(&path, protocol, named)?;
         Ok(Found { path, declared })

@@ -7,17 +7,40 @@
 //! - [`find`]: the entry: one way for each kind of source
 //! - [`search`]: `provider = "file"`: where `dstream-in-file` is looked for, and what is there
 //! - [`program`]: `provider_path`: a file that must exist and be executable
-//! - [`remote`]: `provider_ref`: the door to OCI registries
 //! - [`declared`]: which protocol a program declares before it is started
+//!
+//! `provider_ref`, from the outside in:
+//!
+//! - [`reference`], [`digest`], [`platform`]: how contents and machines are named
+//! - [`remote`]: what a project takes from registries, and what it may do about what is missing
+//! - [`pin`]: from what is asked for to what is locked, from there to a program
+//! - [`lock`]: the file that holds what is locked
+//! - [`oci`]: talking to registries
+//! - [`cache`]: what came from them
 
+pub mod cache;
 pub mod declared;
+pub mod digest;
 pub mod find;
+pub mod lock;
+pub mod oci;
+pub mod pin;
+pub mod platform;
 pub mod program;
+pub mod reference;
 pub mod remote;
 pub mod search;
 
+pub use cache::{Cache, CacheError};
 pub use declared::Declared;
+pub use digest::Digest;
 pub use find::{FindError, Found, Registry};
+pub use lock::{LockError, LockFile, Locked};
+pub use oci::blob::{PullError, PullEvent};
+pub use oci::{Credentials, Host, Hosts, OciError, Registries};
+pub use pin::{PinError, Store, Wanted};
+pub use platform::Platform;
 pub use program::ProgramError;
-pub use remote::{NoRemote, Remote, RemoteError};
+pub use reference::Reference;
+pub use remote::{Policy, Remote, RemoteError, RemoteEvent};
 pub use search::{Available, NameError, SearchPath};

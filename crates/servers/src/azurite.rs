@@ -28,9 +28,7 @@ impl Azurite {
     pub fn start() -> Self {
         let folder = TempDir::with_prefix("dstream-azurite-").expect("a temporary folder").keep();
         let port = free_port();
-        let mut command = Command::new("sh");
-        // It would end at its first word on a stdout that nobody reads.
-        command.args(["-c", r#"exec "$0" "$@" >&2"#]).arg(binary());
+        let mut command = Command::new(binary());
         command.args(["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"]);
         command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
         let log = folder.join("log");

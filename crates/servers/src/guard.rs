@@ -8,10 +8,11 @@ use std::process::{Child, Command, Stdio};
 
 use crate::processes;
 
-/// Starts the server, prints its pid, waits for the pipe. `keep`: the folder stays.
+/// Starts the server, prints its pid, waits for the pipe. `keep`: the folder stays. What the server prints
+/// goes to the log: one that writes to a pipe that nobody reads would end.
 const SCRIPT: &str = r#"
 folder=$1; shift
-"$@" </dev/null & server=$!
+"$@" </dev/null >&2 & server=$!
 echo $server
 exec >/dev/null
 read -r word

@@ -7,9 +7,8 @@
 //! let url = server.url("postgres");
 //! ```
 //!
-//! The programs come from Debian's packages `postgresql` and `mariadb-server`, and from npm's `azurite`
-//! (`make deps`). A test
-//! whose server is not installed fails and says so. Linux and macOS.
+//! The programs come from Debian's packages `postgresql`, `mariadb-server` and `docker-registry`, and from
+//! npm's `azurite` (`make deps`). A test whose server is not installed fails and says so. Linux and macOS.
 
 #![cfg(unix)]
 
@@ -19,10 +18,12 @@ mod guard;
 mod mariadb;
 mod postgres;
 mod processes;
+mod registry;
 
 pub use azurite::Azurite;
 pub use mariadb::Mariadb;
 pub use postgres::Postgres;
+pub use registry::{OciRegistry, RegistrySetup};
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use clap::Args;
 use dstream_engine::dead_letter::LocalDeadLetters;
 use dstream_engine::state::StateStore;
 use dstream_protocol::Operation;
+use dstream_registry::Policy;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -36,7 +37,8 @@ pub(crate) struct Destroy {
 }
 
 pub(crate) async fn run(context: &Context, args: &Destroy) -> Result<Answer> {
-    let project = Project::load(context, &args.vars, project::one(&args.task))?;
+    let project =
+        Project::load(context, &args.vars, project::one(&args.task))?.pulling(Policy::Add);
     let task = project.task(&args.task)?;
     let resolved = resolve(context, &project, task).await;
     resolved.route(&project)?;

@@ -4,6 +4,7 @@ use clap::Args;
 use dstream_config::{Diagnostic, Select};
 use dstream_engine::state::{StateStore, TaskState};
 use dstream_protocol::Operation;
+use dstream_registry::Policy;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -12,39 +13,50 @@ use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::exit::Exit;
 use crate::lifecycle::{Asking, builders, describe, report_json};
+use crate::locks::{self, Change};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, resolve};
 use crate::streams::{self, takes_streams};
 use crate::table::Table;
 
-/// Ready the project: find and check every provider. With a task: create what it needs.
+/// Ready the project: lock, pull and check every provider. With a task: create what it needs.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  dstream init\n  dstream init orders")]
+#[command(after_help = "Example:\n  dstream init\n  dstream init --upgrade\n  dstream init orders")]
 pub(crate) struct Init {
     /// Create what this task's providers need in their systems: tables, slots, queues.
     task: Option<String>,
+    /// Choose the versions of providers from registries again, and write them into the lock file.
+    #[arg(long, conflicts_with = "task")]
+    upgrade: bool,
     #[command(flatten)]
     vars: Vars,
 }
 
 pub(crate) async fn run(context: &Context, args: &Init) -> Result<Answer> {
     match &args.task {
-        None => ready(context, &args.vars).await,
+        None => ready(context, args).await,
         Some(task) => create(context, &args.vars, task).await,
     }
 }
 
 /// Finds, asks and checks every provider of every task; everything that is wrong is said at once.
-async fn ready(context: &Context, vars: &Vars) -> Result<Answer> {
-    let project = Project::load(context, vars, Select::Nothing)?;
+async fn ready(context: &Context, args: &Init) -> Result<Answer> {
+    let project = Project::load(context, &args.vars, Select::Nothing)?.pulling(Policy::Add);
+    let wanted = project.wanted(project.loaded.tasks.iter());
+    let changes = if args.upgrade {
+        locks::renew(&project, &wanted, &|_| true).await?
+    } else {
+        locks::check_tags(context, &project, &wanted).await?;
+        Vec::new()
+    };
     let mut problems: Vec<Diagnostic> = Vec::new();
     let mut table = Table::new(["TASK", "BLOCK", "PROVIDER", "VERSION", "PROTOCOL", "PROGRAM"]);
     let mut documents: Vec<Value> = Vec::new();
     for task in &project.loaded.tasks {
         let resolved = resolve(context, &project, task).await;
         for provider in &resolved.providers {
-            let found = Found::new(provider);
+            let found = Found::new(&project, provider);
             documents.push(found.to_json(&task.name, provider));
             let title = provider.member.title();
             let Found { name, version, protocol, program } = found;
@@ -56,7 +68,8 @@ async fn ready(context: &Context, vars: &Vars) -> Result<Answer> {
         return Err(Problem::within(Exit::Usage, problems, project.loaded.file.clone()));
     }
     project.prepare()?;
-    let mut text = table.render(context.screen.color_out);
+    let mut text: String = changes.iter().map(|change| change.line() + "\n").collect();
+    text.push_str(&table.render(context.screen.color_out));
     for (task, missing) in &project.loaded.incomplete {
         let why = missing.first().map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("\n{task}: not checked: {why}"));
@@ -64,6 +77,7 @@ async fn ready(context: &Context, vars: &Vars) -> Result<Answer> {
     let names = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let document = json!({
         "providers": documents,
+        "changes": changes.iter().map(Change::to_json).collect::<Vec<_>>(),
         "unchecked": names(project.loaded.incomplete.iter().map(|(n, _)| n.as_str()).collect()),
     });
     text.push_str(
@@ -74,7 +88,7 @@ async fn ready(context: &Context, vars: &Vars) -> Result<Answer> {
 
 /// Has the providers of one task create what they need.
 async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
-    let project = Project::load(context, vars, project::one(name))?;
+    let project = Project::load(context, vars, project::one(name))?.pulling(Policy::Add);
     let task = project.task(name)?;
     let resolved = resolve(context, &project, task).await;
     resolved.route(&project)?;
@@ -114,6 +128,15 @@ async fn create(context: &Context, vars: &Vars, name: &str) -> Result<Answer> {
     Ok(Answer::new(lines.join("\n"), document))
 }
 
+/// Where a provider from a registry came from; its path in the cache says nothing to a person.
+fn pulled(project: &Project, provider: &Provider) -> Option<String> {
+    let remote = project.registry.remote();
+    let wanted = remote.wanted(&provider.member.block.source).ok()??;
+    let lock = remote.lock();
+    let locked = wanted.locked(&lock).ok()?;
+    Some(format!("{} {}", wanted.reference().source(), locked.version()))
+}
+
 /// What the table says of one provider.
 struct Found {
     name: String,
@@ -123,14 +146,15 @@ struct Found {
 }
 
 impl Found {
-    fn new(provider: &Provider) -> Self {
+    fn new(project: &Project, provider: &Provider) -> Self {
         let described = provider.description.as_ref();
         Self {
             name: described
                 .map_or_else(|| provider.member.block.source.to_string(), |d| d.name.clone()),
             version: described.map(|d| d.version.clone()).unwrap_or_default(),
             protocol: provider.member.program.protocol.number().to_string(),
-            program: provider.member.program.path.display().to_string(),
+            program: pulled(project, provider)
+                .unwrap_or_else(|| provider.member.program.path.display().to_string()),
         }
     }
 
@@ -142,7 +166,7 @@ impl Found {
             "provider": self.name,
             "version": self.version,
             "protocol": provider.member.program.protocol.number(),
-            "program": self.program,
+            "program": provider.member.program.path.display().to_string(),
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::diagnostics::to_json;
+use crate::downloads;
 use crate::exit::Exit;
 use crate::lifecycle::{Asking, builders, describe, refuses, report_json};
 use crate::problem::{Problem, Result};
@@ -34,6 +35,10 @@ pub(crate) struct Plan {
 pub(crate) async fn run(context: &Context, args: &Plan) -> Result<Answer> {
     let project = Project::load(context, &args.vars, project::one(&args.task))?;
     let task = project.task(&args.task)?;
+    let downloads = downloads::find(&project, task).await?;
+    if !downloads.is_empty() {
+        return Ok(downloads::answer(context, task, &downloads));
+    }
     let resolved = resolve(context, &project, task).await;
     let route = resolved.route(&project)?;
     let color = context.screen.color_out;

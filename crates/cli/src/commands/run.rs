@@ -9,6 +9,7 @@ use dstream_engine::mask::Mask;
 use dstream_engine::state::StateStore;
 use dstream_engine::{Cancel, Event, FailureKind, Outcome, Route, RunReport, RunRequest};
 use dstream_protocol::ErrorKind;
+use dstream_registry::Policy;
 use dstream_task::{Retry, Task};
 use futures_util::future::join_all;
 
@@ -35,6 +36,9 @@ pub(crate) struct Run {
     /// All tasks of the file.
     #[arg(long, conflicts_with = "tasks")]
     all: bool,
+    /// Fail where a provider from a registry is not in the lock file: for CI and production.
+    #[arg(long)]
+    locked: bool,
     #[command(flatten)]
     vars: Vars,
 }
@@ -45,7 +49,8 @@ pub(crate) async fn run(context: &Context, args: &Run) -> Result<Answer> {
         [one] => project::one(one),
         _ => Select::Nothing,
     };
-    let project = Project::load(context, &args.vars, select)?;
+    let policy = if args.locked { Policy::Locked } else { Policy::Add };
+    let project = Project::load(context, &args.vars, select)?.pulling(policy);
     let tasks = chosen(&project, args)?;
     let routes = routes(context, &project, &tasks).await?;
     project.prepare()?;

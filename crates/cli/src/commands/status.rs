@@ -4,6 +4,7 @@ use clap::Args;
 use dstream_engine::mask::Mask;
 use dstream_engine::state::{Holder, StateStore, TaskState};
 use dstream_protocol::{Json, Operation};
+use dstream_registry::Policy;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,7 +32,8 @@ pub(crate) struct Status {
 }
 
 pub(crate) async fn run(context: &Context, args: &Status) -> Result<Answer> {
-    let project = Project::load(context, &args.vars, project::one(&args.task))?;
+    let project =
+        Project::load(context, &args.vars, project::one(&args.task))?.pulling(Policy::Add);
     let task = project.task(&args.task)?;
     let resolved = resolve(context, &project, task).await;
     resolved.route(&project)?;

@@ -4,6 +4,7 @@ mod block;
 mod config;
 mod fields;
 mod reader;
+mod registries;
 mod schedule;
 mod settings;
 mod task;

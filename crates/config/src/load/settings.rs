@@ -5,19 +5,19 @@ use hcl_edit::structure::{Attribute, Block};
 
 use super::fields::{Fields, Shape};
 use super::reader::Reader;
-use super::{header, no_labels, single};
+use super::{header, no_labels, registries, single};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{Context, Evaluator, span};
 use crate::loaded::{Loaded, RequiredProvider};
 use crate::source::Span;
 use crate::suggest;
 use crate::value::{Kind, Value};
-use crate::version::Constraint;
+use dstream_task::Constraint;
 
 const DSTREAM: Shape = Shape {
     what: "the `dstream` block",
     settings: &["required_version", "required_providers", "plugin_registry", "required_plugins"],
-    blocks: &["required_providers", "state", "required_plugins"],
+    blocks: &["required_providers", "registry", "state", "required_plugins"],
 };
 
 const STATE: Shape = Shape { what: "`state`", settings: &["path"], blocks: &[] };
@@ -37,6 +37,7 @@ pub(super) fn load(
         let fields = Fields::read(&state.body, &STATE, &mut reader.errors);
         loaded.settings.state_dir = reader.filled(fields.setting_of("path"));
     }
+    registries::load(fields.blocks("registry"), &mut reader, loaded);
     loaded.settings.plugin_registry = reader.text(fields.setting_of("plugin_registry"));
     let outdated = fields
         .setting_of("plugin_registry")

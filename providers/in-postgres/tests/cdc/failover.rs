@@ -78,6 +78,19 @@ fn a_run_goes_on_in_a_new_timeline_unless_that_has_left_the_old_one_before_the_c
     assert!(back.contains("its timeline is 1, which does not come from"), "{back}");
 }
 
+#[test]
+fn a_server_that_keeps_its_timeline_to_itself_is_read_all_the_same() {
+    let server = source();
+    let sql = "CREATE ROLE managed LOGIN REPLICATION; GRANT SELECT ON t TO managed; \
+         CREATE PUBLICATION p FOR TABLE t; REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC";
+    server.psql("d", sql);
+    let more = json!({"user": "managed", "publication": "p"});
+    let first = read(&server, &States::new(), more.clone());
+    assert_eq!((first.rows.len(), &first.states[""]["timeline"]), (1, &Value::Null));
+    write(&server, 2, 3);
+    assert_eq!(read(&server, &first.states, more).changes().len(), 3);
+}
+
 /// Before PostgreSQL 17 it is refused.
 #[test]
 fn standbys_keep_the_slot_and_a_run_goes_on_behind_a_failover() {

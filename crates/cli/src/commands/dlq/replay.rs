@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::bench::{Bench, Sums};
 use super::route::{groups, refusal};
+use dstream_registry::Policy;
+
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
@@ -35,7 +37,8 @@ pub(crate) struct Replay {
 }
 
 pub(crate) async fn run(context: &Context, args: &Replay) -> Result<Answer> {
-    let project = Project::load(context, &args.vars, project::one(&args.task))?;
+    let project =
+        Project::load(context, &args.vars, project::one(&args.task))?.pulling(Policy::Add);
     let task = project.task(&args.task)?;
     let letters = super::letters(&project, &args.task);
     let all = super::read(&letters)?;

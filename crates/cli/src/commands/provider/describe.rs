@@ -91,7 +91,7 @@ fn find(context: &Context, text: &str) -> Result<PathBuf> {
     }
 }
 
-fn text(description: &Description, color: bool) -> String {
+pub(super) fn text(description: &Description, color: bool) -> String {
     let Description { name, version, .. } = description;
     let join = |words: Vec<String>| words.join(", ");
     let roles = join(description.roles.iter().map(ToString::to_string).collect());

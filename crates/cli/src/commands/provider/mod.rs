@@ -1,7 +1,15 @@
-//! `dstream provider`: what a provider is, what it reaches, what it finds.
+//! `dstream provider`: what a provider is, what it reaches, and its way from and to registries.
 
+mod clean;
 mod describe;
+mod desk;
+mod list;
+mod lock;
+mod login;
 mod probe;
+mod pull;
+mod push;
+mod show;
 
 use clap::{Args, Subcommand};
 use dstream_protocol::{Capability, Operation};
@@ -10,9 +18,11 @@ use crate::answer::Answer;
 use crate::context::Context;
 use crate::problem::Result;
 
-/// Ask a provider what it is, whether it reaches its system, and which streams are there.
+/// Providers: ask them, lock and pull them from registries, publish them.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  dstream provider describe in-file")]
+#[command(
+    after_help = "Example:\n  dstream provider describe in-file\n  dstream provider show ghcr.io/acme/dstream-in-foo:v1.2.0"
+)]
 pub(crate) struct Provider {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +41,14 @@ enum Command {
         after_help = "Example:\n  dstream provider discover orders input\n  dstream provider discover orders --json"
     )]
     Discover(probe::Probe),
+    Clean(clean::Clean),
+    List(list::List),
+    Lock(lock::Lock),
+    Login(login::Login),
+    Logout(login::Logout),
+    Pull(pull::Pull),
+    Push(push::Push),
+    Show(show::Show),
 }
 
 impl Provider {
@@ -39,6 +57,14 @@ impl Provider {
             Command::Describe(_) => "provider describe",
             Command::Check(_) => "provider check",
             Command::Discover(_) => "provider discover",
+            Command::Clean(_) => "provider clean",
+            Command::List(_) => "provider list",
+            Command::Lock(_) => "provider lock",
+            Command::Login(_) => "provider login",
+            Command::Logout(_) => "provider logout",
+            Command::Pull(_) => "provider pull",
+            Command::Push(_) => "provider push",
+            Command::Show(_) => "provider show",
         }
     }
 }
@@ -52,5 +78,13 @@ pub(crate) async fn run(context: &Context, args: &Provider) -> Result<Answer> {
         Command::Discover(args) => {
             probe::run(context, args, Operation::Discover, Capability::Discover).await
         }
+        Command::Clean(args) => clean::run(context, args),
+        Command::List(args) => list::run(context, args).await,
+        Command::Lock(args) => lock::run(context, args).await,
+        Command::Login(args) => login::login(context, args).await,
+        Command::Logout(args) => login::logout(context, args),
+        Command::Pull(args) => pull::run(context, args).await,
+        Command::Push(args) => push::run(context, args).await,
+        Command::Show(args) => show::run(context, args).await,
     }
 }

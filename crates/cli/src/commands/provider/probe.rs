@@ -5,6 +5,7 @@ use dstream_config::Diagnostic;
 use dstream_engine::lifecycle::LifecycleAnswer;
 use dstream_engine::state::StateStore;
 use dstream_protocol::{Capability, Operation, StreamSchema};
+use dstream_registry::Policy;
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -33,7 +34,8 @@ pub(crate) async fn run(
     operation: Operation,
     capability: Capability,
 ) -> Result<Answer> {
-    let project = Project::load(context, &args.vars, project::one(&args.task))?;
+    let project =
+        Project::load(context, &args.vars, project::one(&args.task))?.pulling(Policy::Add);
     let task = project.task(&args.task)?;
     let resolved = resolve(context, &project, task).await;
     resolved.route(&project)?;

@@ -1,0 +1,217 @@
+//! Contents, from a registry into the cache: checked as they come, gone on with after a break.
+
+use backon::BackoffBuilder as _;
+use futures_util::StreamExt as _;
+use oci_client::RegistryOperation;
+use oci_client::client::BlobResponse;
+use oci_client::manifest::OciDescriptor;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::OciError;
+use super::package::{Blob, LARGEST_DESCRIPTION};
+use super::retry::{pauses, retried};
+use super::session::Registries;
+use crate::cache::{Cache, CacheError, Held, Partial};
+use crate::digest::Digest;
+use crate::reference::Reference;
+
+/// What happens while a content is pulled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PullEvent {
+    /// Another process pulls the same; it is waited for.
+    Waiting,
+    /// This many of so many bytes are there.
+    Progress {
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The connection broke; after the pause it goes on where it was.
+    Retrying {
+        /// Why.
+        reason: String,
+        /// How long it waits.
+        pause: Duration,
+    },
+}
+
+/// Why a content did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The registry's part.
+    #[error(transparent)]
+    Oci(#[from] OciError),
+    /// The disk's part.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl PullError {
+    /// What to do about it, one line each.
+    pub fn help(&self) -> Vec<String> {
+        match self {
+            Self::Oci(error) => error.help(),
+            Self::Cache(error) => error.help(),
+        }
+    }
+}
+
+impl Registries {
+    /// Brings a content of a repository into the cache. One process downloads, others that want the same
+    /// wait for it. Cancelling (dropping) leaves what has come; the next attempt goes on from there.
+    ///
+    /// # Errors
+    /// It is not there, is not what its digest says, or the disk is full.
+    pub async fn pull(
+        &self,
+        reference: &Reference,
+        blob: &Blob,
+        cache: &Cache,
+        events: &dyn Fn(PullEvent),
+    ) -> Result<PathBuf, PullError> {
+        let claim = cache.claim(&blob.digest, || events(PullEvent::Waiting)).await?;
+        if let Held::Good(path) = cache.look(&blob.digest)? {
+            return Ok(path);
+        }
+        let mut fresh = false;
+        loop {
+            let mut partial = Partial::open(cache, &blob.digest, blob.size, &claim)?;
+            let resumed = partial.length() > 0;
+            self.fill(reference, blob, &mut partial, events).await?;
+            match partial.finish()? {
+                Ok(path) => return Ok(path),
+                // What an earlier attempt left may be what is wrong: once more from the beginning.
+                Err(_) if resumed && !fresh => fresh = true,
+                Err(actual) => {
+                    let (what, expected) = (reference.source(), blob.digest.clone());
+                    return Err(OciError::DigestMismatch { what, expected, actual }.into());
+                }
+            }
+        }
+    }
+
+    /// Downloads until everything is there. As long as something comes, breaks do not count.
+    async fn fill(
+        &self,
+        reference: &Reference,
+        blob: &Blob,
+        partial: &mut Partial<'_>,
+        events: &dyn Fn(PullEvent),
+    ) -> Result<(), PullError> {
+        let mut left = pauses().build();
+        while partial.length() < blob.size {
+            let before = partial.length();
+            let broken = match self.stream(reference, blob, partial, events).await {
+                Ok(()) if partial.length() == blob.size => break,
+                Ok(()) => ended(reference, partial.length(), blob.size),
+                Err(PullError::Oci(error)) if error.is_transient() => error,
+                Err(error) => return Err(error),
+            };
+            if partial.length() > before {
+                left = pauses().build();
+            }
+            let Some(pause) = left.next() else { return Err(broken.into()) };
+            events(PullEvent::Retrying { reason: broken.to_string(), pause });
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// One request, from where it is.
+    async fn stream(
+        &self,
+        reference: &Reference,
+        blob: &Blob,
+        partial: &mut Partial<'_>,
+        events: &dyn Fn(PullEvent),
+    ) -> Result<(), PullError> {
+        let session = self.open(reference, RegistryOperation::Pull).await?;
+        let what = format!("{} of {}", blob.digest.short(), reference.source());
+        let layer = OciDescriptor { digest: blob.digest.to_string(), ..OciDescriptor::default() };
+        let (of, begin) = (reference.to_oci(), partial.length());
+        let response = session.oci.pull_blob_stream_partial(&of, &layer, begin, None).await;
+        let mut stream = match response.map_err(|e| session.error(e, &what))? {
+            BlobResponse::Partial(stream) => stream,
+            BlobResponse::Full(stream) => {
+                // It does not do ranges: what it sends is the whole.
+                partial.restart()?;
+                stream
+            }
+        };
+        let done = partial.length();
+        events(PullEvent::Progress { done, total: blob.size });
+        let too_large = || OciError::TooLarge { what: what.clone(), limit: blob.size };
+        if stream.content_length.is_some_and(|more| done.saturating_add(more) > blob.size) {
+            return Err(too_large().into());
+        }
+        while let Some(piece) = stream.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                // Everything is there, and is about to be judged here.
+                Err(_) if partial.length() == blob.size => break,
+                Err(error) => return Err(broken(reference, error.to_string()).into()),
+            };
+            if partial.length() + piece.len() as u64 > blob.size {
+                partial.restart()?;
+                return Err(too_large().into());
+            }
+            partial.write(&piece)?;
+            events(PullEvent::Progress { done: partial.length(), total: blob.size });
+        }
+        Ok(())
+    }
+}
+
+impl Registries {
+    /// A small content: what a provider says of itself. From the cache where that has it.
+    ///
+    /// # Errors
+    /// It is not there, or is not what its digest says.
+    pub async fn small(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+        cache: &Cache,
+    ) -> Result<Vec<u8>, PullError> {
+        if let Some(bytes) = cache.bytes(digest)? {
+            return Ok(bytes);
+        }
+        let bytes = retried(|| self.bytes(reference, digest)).await?;
+        let actual = Digest::of(&bytes);
+        if actual != *digest {
+            let (what, expected) = (reference.source(), digest.clone());
+            return Err(OciError::DigestMismatch { what, expected, actual }.into());
+        }
+        cache.keep(&bytes)?;
+        Ok(bytes)
+    }
+
+    async fn bytes(&self, reference: &Reference, digest: &Digest) -> Result<Vec<u8>, OciError> {
+        let session = self.open(reference, RegistryOperation::Pull).await?;
+        let what = format!("{} of {}", digest.short(), reference.source());
+        let layer = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
+        let of = reference.to_oci();
+        let response = session.oci.pull_blob_stream_partial(&of, &layer, 0, None).await;
+        let (BlobResponse::Partial(mut stream) | BlobResponse::Full(mut stream)) =
+            response.map_err(|e| session.error(e, &what))?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|e| broken(reference, e.to_string()))?;
+            if (bytes.len() + piece.len()) as u64 > LARGEST_DESCRIPTION {
+                return Err(OciError::TooLarge { what, limit: LARGEST_DESCRIPTION });
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+}
+
+fn broken(reference: &Reference, reason: String) -> OciError {
+    OciError::Unreachable { registry: reference.registry().to_owned(), reason }
+}
+
+fn ended(reference: &Reference, done: u64, size: u64) -> OciError {
+    broken(reference, format!("the answer ended after {done} of {size} bytes"))
+}

@@ -1,0 +1,112 @@
+//! Manifests: small documents that name contents by digest.
+
+use oci_client::RegistryOperation;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE, OciManifest,
+};
+use oci_client::secrets::RegistryAuth;
+use reqwest::header::ACCEPT;
+
+use super::error::OciError;
+use super::retry::retried;
+use super::session::{Registries, Session};
+use crate::digest::Digest;
+use crate::reference::Reference;
+
+/// How large a manifest may be: what the distribution specification asks registries to take.
+pub(crate) const LARGEST: u64 = 4 << 20;
+
+const TYPES: [&str; 4] = [
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+];
+
+/// A manifest, its digest computed here.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifest {
+    pub(crate) digest: Digest,
+    pub(crate) content: OciManifest,
+}
+
+impl Registries {
+    /// The manifest that a reference names. What is wrong for a moment only is tried again.
+    pub(crate) async fn manifest(&self, reference: &Reference) -> Result<Manifest, OciError> {
+        retried(|| async {
+            let session = self.open(reference, RegistryOperation::Pull).await?;
+            session.manifest(reference).await.map_err(|e| session.name(e))
+        })
+        .await
+    }
+}
+
+impl Session {
+    /// The client library reads an answer of any length, so this request is made here.
+    async fn manifest(&self, reference: &Reference) -> Result<Manifest, OciError> {
+        let what = reference.to_string();
+        let which = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest.to_string(),
+            (None, tag) => tag.unwrap_or("latest").to_owned(),
+        };
+        let url = format!("{}/manifests/{which}", self.base);
+        let request = self.http.get(url).header(ACCEPT, TYPES.join(", "));
+        let request = match &self.auth {
+            RegistryAuth::Anonymous => request,
+            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
+            RegistryAuth::Bearer(token) => request.bearer_auth(token),
+        };
+        let failed = |e: reqwest::Error| OciError::of_request(reference.registry(), &e);
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let named = response.headers().get("docker-content-digest").cloned();
+        let bytes = bounded(response, &what, reference.registry()).await?;
+        if !status.is_success() {
+            let body = String::from_utf8_lossy(&bytes);
+            return Err(OciError::of_status(reference.registry(), &what, status.as_u16(), &body));
+        }
+        let named = named.as_ref().and_then(|h| h.to_str().ok()).and_then(|h| h.parse().ok());
+        let actual = Digest::of(&bytes);
+        for expected in reference.digest().cloned().into_iter().chain(named) {
+            if expected != actual {
+                return Err(OciError::DigestMismatch { what, expected, actual });
+            }
+        }
+        let content = parse(&bytes, &what)?;
+        Ok(Manifest { digest: actual, content })
+    }
+}
+
+/// Everything of an answer that is not too long.
+async fn bounded(
+    mut response: reqwest::Response,
+    what: &str,
+    registry: &str,
+) -> Result<Vec<u8>, OciError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) =
+        response.chunk().await.map_err(|e| OciError::of_request(registry, &e))?
+    {
+        if (bytes.len() + piece.len()) as u64 > LARGEST {
+            return Err(OciError::TooLarge { what: what.to_owned(), limit: LARGEST });
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// A manifest or an index of version 2, the only one that there is.
+pub(crate) fn parse(bytes: &[u8], what: &str) -> Result<OciManifest, OciError> {
+    let malformed = |reason: String| OciError::Malformed { what: what.to_owned(), reason };
+    let content: OciManifest = serde_json::from_slice(bytes)
+        .map_err(|_| malformed("it is neither a manifest nor an index of manifests".to_owned()))?;
+    let version = match &content {
+        OciManifest::Image(manifest) => manifest.schema_version,
+        OciManifest::ImageIndex(index) => index.schema_version,
+    };
+    match version {
+        2 => Ok(content),
+        other => Err(malformed(format!("its schema version is {other}, and only 2 is known"))),
+    }
+}

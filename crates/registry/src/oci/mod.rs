@@ -1,0 +1,30 @@
+//! Talking to OCI registries.
+//!
+//! - [`session`]: [`Registries`]: a client for each, with TLS and credentials as they are set
+//! - [`credentials`]: who we are: the environment, dstream's, Podman's and Docker's files
+//! - [`hosts`]: how each is reached
+//! - [`manifest`]: the small documents, bounded and checked
+//! - [`package`]: what they say of a provider
+//! - [`blob`]: the contents, into the cache
+//! - [`push`]: a provider into a registry
+//! - [`tags`]: the versions that there are
+//! - [`retry`]: another attempt at what failed for a moment
+//! - [`error`]: what can go wrong, and what to do
+
+pub mod blob;
+pub mod credentials;
+pub mod error;
+pub mod hosts;
+pub(crate) mod manifest;
+pub mod package;
+pub mod push;
+pub(crate) mod retry;
+pub(crate) mod session;
+pub mod tags;
+
+pub use credentials::Credentials;
+pub use error::OciError;
+pub use hosts::{Host, Hosts};
+pub use package::{Binary, Blob, Form, Package};
+pub use push::Publication;
+pub use session::Registries;
