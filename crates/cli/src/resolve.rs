@@ -17,6 +17,8 @@ use crate::project::Project;
 pub(crate) struct Resolved {
     pub(crate) providers: Vec<Provider>,
     pub(crate) problems: Vec<Diagnostic>,
+    /// Whether a registry or a disk failed: then nothing need be wrong with the task file.
+    failed: bool,
 }
 
 /// One provider of a task.
@@ -34,11 +36,16 @@ impl Provider {
 }
 
 impl Resolved {
+    /// How a command ends that cannot go on with these problems.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.failed { Exit::Failed } else { Exit::Usage }
+    }
+
     /// The route, where nothing is wrong.
     pub(crate) fn route(&self, project: &Project) -> Result<Route> {
         if !self.problems.is_empty() {
             let file = project.loaded.file.clone();
-            return Err(Problem::within(Exit::Usage, self.problems.clone(), file));
+            return Err(Problem::within(self.exit(), self.problems.clone(), file));
         }
         let of = |role| {
             let members = self.providers.iter().map(|p| &p.member).filter(move |m| m.role == role);
@@ -59,7 +66,7 @@ pub(crate) async fn resolve(context: &Context, project: &Project, task: &Task) -
         (Role::Transform, &task.transforms),
         (Role::Output, &task.outputs),
     ];
-    let mut resolved = Resolved { providers: Vec::new(), problems: Vec::new() };
+    let mut resolved = Resolved { providers: Vec::new(), problems: Vec::new(), failed: false };
     for (role, block) in blocks.into_iter().flat_map(|(r, all)| all.iter().map(move |b| (r, b))) {
         match provider(context, project, role, block).await {
             Ok(provider) => {
@@ -67,9 +74,10 @@ pub(crate) async fn resolve(context: &Context, project: &Project, task: &Task) -
                 resolved.problems.extend(found);
                 resolved.providers.push(provider);
             }
-            Err(mut diagnostic) => {
-                diagnostic.span = project.loaded.block_span(&task.name, role, &block.name);
-                resolved.problems.push(*diagnostic);
+            Err(mut unfit) => {
+                unfit.diagnostic.span = project.loaded.block_span(&task.name, role, &block.name);
+                resolved.problems.push(unfit.diagnostic);
+                resolved.failed |= unfit.outside;
             }
         }
     }
@@ -82,12 +90,12 @@ async fn provider(
     project: &Project,
     role: Role,
     block: &Block,
-) -> std::result::Result<Provider, Box<Diagnostic>> {
+) -> std::result::Result<Provider, Box<Unfit>> {
     let found = project.registry.find(role, &block.source, block.protocol).await;
     let found = found.map_err(|error| {
         let mut diagnostic = Diagnostic::error(error.to_string());
         diagnostic.help = error.help();
-        diagnostic
+        Unfit { diagnostic, outside: error.is_outside() }
     })?;
     let ask = async || {
         let cache = project.data.join("cache").join("describe");
@@ -115,15 +123,27 @@ async fn provider(
     Ok(Provider { member: Member { role, block: block.clone(), program }, description })
 }
 
-fn asked_in_vain(error: &DescribeError) -> Box<Diagnostic> {
-    Box::new(
-        Diagnostic::error(error.to_string())
-            .help("a version-2 provider prints its description when it is called with `describe`, or has it in a file beside it: PROGRAM.json")
-            .help("where it speaks version 1, write `protocol = 1` in its block"),
-    )
+/// Why there is no provider for a block.
+struct Unfit {
+    diagnostic: Diagnostic,
+    /// A registry or a disk failed.
+    outside: bool,
 }
 
-fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Diagnostic>> {
+impl From<Diagnostic> for Box<Unfit> {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::new(Unfit { diagnostic, outside: false })
+    }
+}
+
+fn asked_in_vain(error: &DescribeError) -> Box<Unfit> {
+    Diagnostic::error(error.to_string())
+        .help("a version-2 provider prints its description when it is called with `describe`, or has it in a file beside it: PROGRAM.json")
+        .help("where it speaks version 1, write `protocol = 1` in its block")
+        .into()
+}
+
+fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Unfit>> {
     if description.protocol.contains(&VERSION) {
         return Ok(Protocol::V2);
     }
@@ -132,11 +152,10 @@ fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Diagno
     }
     let versions: Vec<String> = description.protocol.iter().map(u32::to_string).collect();
     let Description { name, version, .. } = description;
-    Err(Box::new(
-        Diagnostic::error(format!(
-            "{name} {version} speaks protocol version {}, and this dstream only 1 and 2",
-            versions.join(" and ")
-        ))
-        .help("use a version of one of them that speaks a version of the other"),
+    Err(Diagnostic::error(format!(
+        "{name} {version} speaks protocol version {}, and this dstream only 1 and 2",
+        versions.join(" and ")
     ))
+    .help("use a version of one of them that speaks a version of the other")
+    .into())
 }

@@ -6,6 +6,7 @@ use dstream_protocol::Role;
 use dstream_task::Source;
 
 use crate::declared::{BadDescription, Declared};
+use crate::pin::PinError;
 use crate::program::{self, ProgramError};
 use crate::remote::{Installed, Remote, RemoteError};
 use crate::search::{NameError, SearchPath};
@@ -37,6 +38,11 @@ pub enum FindError {
 }
 
 impl FindError {
+    /// Whether a registry, a line or a disk failed, and not what was asked for.
+    pub fn is_outside(&self) -> bool {
+        matches!(self, Self::Remote(RemoteError::Pin(PinError::Pull(_)) | RemoteError::Lock(_)))
+    }
+
     /// What to do about it, one line each.
     pub fn help(&self) -> Vec<String> {
         match self {

@@ -50,7 +50,7 @@ async fn ready(context: &Context, args: &Init) -> Result<Answer> {
         locks::check_tags(context, &project, &wanted).await?;
         Vec::new()
     };
-    let mut problems: Vec<Diagnostic> = Vec::new();
+    let (mut problems, mut exit) = (Vec::<Diagnostic>::new(), Exit::Usage);
     let mut table = Table::new(["TASK", "BLOCK", "PROVIDER", "VERSION", "PROTOCOL", "PROGRAM"]);
     let mut documents: Vec<Value> = Vec::new();
     for task in &project.loaded.tasks {
@@ -62,10 +62,11 @@ async fn ready(context: &Context, args: &Init) -> Result<Answer> {
             let Found { name, version, protocol, program } = found;
             table.row([task.name.clone(), title, name, version, protocol, program]);
         }
+        exit = if resolved.exit() == Exit::Failed { Exit::Failed } else { exit };
         problems.extend(resolved.problems);
     }
     if !problems.is_empty() {
-        return Err(Problem::within(Exit::Usage, problems, project.loaded.file.clone()));
+        return Err(Problem::within(exit, problems, project.loaded.file.clone()));
     }
     project.prepare()?;
     let mut text: String = changes.iter().map(|change| change.line() + "\n").collect();

@@ -120,20 +120,23 @@ fn chosen<'a>(project: &'a Project, args: &Run) -> Result<Vec<&'a Task>> {
 
 /// The routes of all tasks, or everything that is wrong with any of them: nothing starts then.
 async fn routes(context: &Context, project: &Project, tasks: &[&Task]) -> Result<Vec<Route>> {
-    let (mut routes, mut wrong) = (Vec::new(), Vec::new());
+    let (mut routes, mut wrong, mut exit) = (Vec::new(), Vec::new(), Exit::Usage);
     for task in tasks {
         match resolve(context, project, task).await.route(project) {
             Ok(route) => {
                 wrong.extend(unkept(project, task, &route));
                 routes.push(route);
             }
-            Err(problem) => wrong.extend(problem.diagnostics),
+            Err(problem) => {
+                exit = if exit == Exit::Usage { problem.exit } else { exit };
+                wrong.extend(problem.diagnostics);
+            }
         }
     }
     if wrong.is_empty() {
         return Ok(routes);
     }
-    Err(Problem::within(Exit::Usage, wrong, project.loaded.file.clone()))
+    Err(Problem::within(exit, wrong, project.loaded.file.clone()))
 }
 
 /// How often a task may start in a row, for messages.

@@ -10,6 +10,7 @@ mod errors;
 mod help;
 mod infrastructure;
 mod look;
+mod registry;
 mod run;
 mod state;
 mod streams;

@@ -92,6 +92,12 @@ impl Project {
         shown.replace(root.to_str().unwrap(), "[ROOT]")
     }
 
+    /// A path as commands show it, on disk.
+    pub(crate) fn real(&self, shown: &str) -> PathBuf {
+        let root = fs::canonicalize(self.root.path()).unwrap();
+        PathBuf::from(shown.replace("[ROOT]", root.to_str().unwrap()))
+    }
+
     /// The JSON document that a command prints, and its exit code.
     pub(crate) fn json(&self, args: &[&str]) -> (i32, Value) {
         let mut all = args.to_vec();
