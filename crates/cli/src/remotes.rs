@@ -44,7 +44,8 @@ pub(crate) fn store(context: &Context, hosts: Hosts, data: &Path) -> Store {
 pub(crate) fn hosts(loaded: &Loaded, folder: &Path) -> Hosts {
     let of = |(name, settings): (&String, &dstream_config::RegistrySettings)| {
         let ca_file = settings.ca_file.as_ref().map(|file| folder.join(file));
-        (name.clone(), Host { plain_http: settings.plain_http, ca_file })
+        let mirror = settings.mirror.clone();
+        (name.clone(), Host { plain_http: settings.plain_http, ca_file, mirror })
     };
     loaded.settings.registries.iter().map(of).collect()
 }

@@ -65,6 +65,8 @@ pub struct RequiredProvider {
 pub struct RegistrySettings {
     /// Whether it speaks plain HTTP. Absent: only where it is on this machine, and has no `ca_file`.
     pub plain_http: Option<bool>,
+    /// Another registry that has what is asked of this one, perhaps under a path.
+    pub mirror: Option<String>,
     /// PEM certificates that are trusted for it; as written, relative to the task file's folder.
     pub ca_file: Option<String>,
 }

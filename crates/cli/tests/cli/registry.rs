@@ -300,3 +300,69 @@ fn cleaning_keeps_what_the_project_has_locked() {
     assert_eq!(cleaned["removed"], 1, "{cleaned}");
     runs(&project, &["run", "--locked", "count"]);
 }
+
+#[test]
+fn a_closed_network_runs_the_same_files_from_a_mirror_that_a_folder_filled() {
+    let (registry, project) = published();
+    runs(&project, &["init"]);
+    settings().bind(|| {
+        insta::assert_snapshot!("registry_mirror", project.show(&["provider", "mirror", "mirror"]));
+    });
+    let inside = OciRegistry::start();
+    let to = format!("{}/mirror", inside.host());
+    let shown = runs(&project, &["provider", "push", "--from", "mirror", "--to", &to]);
+    assert!(shown.contains(&format!("pushed {to}/acme/dstream-in-count:v1.2.0")), "{shown}");
+    // Another machine: no cache, no way to the open registry.
+    let outside = registry.host();
+    drop(registry);
+    std::fs::remove_dir_all(project.real("[ROOT]/.cache")).unwrap();
+    fails(&project, &["run", "--locked", "count"], &["cannot be reached"]);
+    let block = format!("dstream {{\n  registry \"{outside}\" {{\n    mirror = \"{to}\"\n  }}\n");
+    let task = project.read("dstream.hcl").replace("dstream {\n", &block);
+    project.write("dstream.hcl", &task);
+    let lock = project.read(".dstream.lock.hcl");
+    runs(&project, &["init"]);
+    runs(&project, &["run", "--locked", "count"]);
+    assert_eq!(project.read(".dstream.lock.hcl"), lock);
+    assert_eq!(project.read("lines.txt").lines().count(), 3);
+}
+
+#[test]
+fn what_is_packaged_is_what_is_pushed_later() {
+    let registry = OciRegistry::start();
+    let project = Project::new("");
+    project.described("in-count", V2_INPUT, IN_COUNT);
+    let reference = format!("{}/acme/dstream-in-count:v1.2.0", registry.host());
+    fails(&project, &["provider", "push", "--from", "dist"], &["dist holds no providers"]);
+    let packaged = project.json(&["provider", "package", "dist", &reference, "./in-count"]).1;
+    runs(&project, &["provider", "push", "--from", "dist"]);
+    let (_, shown) = project.json(&["provider", "show", &reference]);
+    assert_eq!(shown["digest"], packaged["digest"]);
+    let pushed = project.json(&["provider", "push", &reference, "./in-count"]).1;
+    assert_eq!(pushed["digest"], packaged["digest"]);
+    fails(&project, &["provider", "push", "--from", "dist", "ghcr.io/acme/x:v1"], &["is not there"]);
+    fails(&project, &["provider", "push", &reference], &["no binary to push"]);
+}
+
+#[test]
+fn verify_finds_a_moved_tag_and_a_changed_program() {
+    let (mut registry, project) = published();
+    fails(&project, &["provider", "verify"], &["not locked"]);
+    runs(&project, &["init"]);
+    let states = |project: &Project| {
+        let (code, document) = project.json(&["provider", "verify"]);
+        let one = &document["providers"][0];
+        (code, one["tag"].as_str().unwrap().to_owned(), one["program"].as_str().unwrap().to_owned())
+    };
+    let is = |code: i32, tag: &str, program: &str| (code, tag.to_owned(), program.to_owned());
+    assert_eq!(states(&project), is(0, "same", "same"));
+    let program = cached(&project, "in-count");
+    std::fs::remove_file(&program).unwrap();
+    assert_eq!(states(&project), is(0, "same", "not pulled"));
+    std::fs::write(&program, "changed").unwrap();
+    assert_eq!(states(&project), is(1, "same", "changed"));
+    push(&project, &registry, "in-count", "v1.2.0", &format!("{V2_INPUT}\n#\n"), IN_COUNT);
+    assert_eq!(states(&project), is(1, "moved", "changed"));
+    registry.kill();
+    assert_eq!(states(&project), is(1, "unknown", "changed"));
+}

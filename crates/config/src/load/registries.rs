@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::loaded::{Loaded, RegistrySettings};
 
 const REGISTRY: Shape =
-    Shape { what: "`registry`", settings: &["plain_http", "ca_file"], blocks: &[] };
+    Shape { what: "`registry`", settings: &["plain_http", "ca_file", "mirror"], blocks: &[] };
 
 pub(super) fn load(blocks: &[&Block], reader: &mut Reader<'_, '_>, loaded: &mut Loaded) {
     for block in blocks {
@@ -18,6 +18,7 @@ pub(super) fn load(blocks: &[&Block], reader: &mut Reader<'_, '_>, loaded: &mut 
         let settings = RegistrySettings {
             plain_http: reader.bool(fields.setting_of("plain_http")),
             ca_file: reader.filled(fields.setting_of("ca_file")),
+            mirror: reader.filled(fields.setting_of("mirror")),
         };
         if settings.plain_http == Some(true) && settings.ca_file.is_some() {
             reader.errors.push(

@@ -79,6 +79,23 @@ impl Cache {
         Ok(cleaned)
     }
 
+    /// Removes what is there for the work only, where nothing is on its way: others read the folder, too.
+    pub(crate) fn forget_work(&self) -> Result<(), CacheError> {
+        if !self.digests("partial")?.is_empty() {
+            return Ok(());
+        }
+        for name in ["partial", "locks", "verified"] {
+            let path = self.folder.join(name);
+            match std::fs::remove_dir_all(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CacheError::of("remove", &path)(e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The files of a folder that are named by a digest.
     fn digests(&self, folder: &str) -> Result<Vec<Digest>, CacheError> {
         let folder = self.folder.join(folder);
@@ -89,7 +106,7 @@ impl Cache {
         };
         let name = |entry: std::fs::DirEntry| entry.file_name().into_string().ok();
         let digest = |name: String| {
-            let hex = name.strip_suffix(std::env::consts::EXE_SUFFIX)?;
+            let hex = name.strip_suffix(self.suffix)?;
             format!("sha256:{hex}").parse().ok()
         };
         Ok(entries.flatten().filter_map(name).filter_map(digest).collect())

@@ -30,6 +30,10 @@ use stamp::Stamp;
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+    /// What the files of contents end in: Windows starts only `.exe`.
+    suffix: &'static str,
+    /// Whether it notes what was hashed and used.
+    notes: bool,
 }
 
 /// What the cache has of a content.
@@ -79,7 +83,12 @@ impl CacheError {
 impl Cache {
     /// In this folder, which is made when something is kept.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), suffix: std::env::consts::EXE_SUFFIX, notes: true }
+    }
+
+    /// The same for contents that are not started: a layout of the image specification.
+    pub(crate) fn plain(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), suffix: "", notes: false }
     }
 
     /// Where a user's cache is: `$XDG_CACHE_HOME/dstream`, else `~/.cache/dstream`, on Windows
@@ -98,9 +107,9 @@ impl Cache {
         &self.folder
     }
 
-    /// Where a content is, or would be. Windows starts only what ends in `.exe`.
+    /// Where a content is, or would be.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        let name = format!("{}{}", digest.hex(), std::env::consts::EXE_SUFFIX);
+        let name = format!("{}{}", digest.hex(), self.suffix);
         self.folder.join("blobs").join("sha256").join(name)
     }
 
@@ -118,7 +127,7 @@ impl Cache {
         };
         let stamp = self.stamp_path(digest);
         let before = Stamp::of(&metadata);
-        if metadata.is_file() && Stamp::read(&stamp).as_ref() == Some(&before) {
+        if self.notes && metadata.is_file() && Stamp::read(&stamp).as_ref() == Some(&before) {
             stamp::touch(&stamp);
             return Ok(Held::Good(path));
         }
@@ -130,13 +139,29 @@ impl Cache {
         let metadata =
             std::fs::symlink_metadata(&path).map_err(CacheError::of("look at", &path))?;
         // Changed while it was read: the next look reads it again.
-        if Stamp::of(&metadata) == before {
+        if self.notes && Stamp::of(&metadata) == before {
             // A cache that cannot be written to is hashed each time.
             if let Err(error) = before.write(&stamp) {
                 tracing::debug!(%error, path = %stamp.display(), "not noted as verified");
             }
         }
         Ok(Held::Good(path))
+    }
+
+    /// As [`look`](Self::look), with its bytes read whatever was noted of it.
+    ///
+    /// # Errors
+    /// The cache cannot be read.
+    pub fn hashed(&self, digest: &Digest) -> Result<Held, CacheError> {
+        let path = self.path(digest);
+        match std::fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() && self.hash(&path)? == *digest => {
+                Ok(Held::Good(path))
+            }
+            Ok(_) => Ok(Held::Corrupt),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Held::Missing),
+            Err(e) => Err(CacheError::of("look at", &path)(e)),
+        }
     }
 
     /// The bytes of a small content, hashed each time.

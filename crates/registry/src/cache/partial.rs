@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Cache, CacheError, Claim, make_folder};
+use super::{Cache, CacheError, Claim, Held, make_folder};
 use crate::digest::{Digest, Hasher};
 
 /// The beginning of a content. Whoever has it holds the claim.
@@ -129,5 +129,24 @@ impl Cache {
         });
         written.map_err(CacheError::of("write", &path))?;
         Ok(digest)
+    }
+
+    /// Keeps a copy of a file whose digest is known. One that is not what it is said to be is an error.
+    pub(crate) fn keep_file(&self, from: &Path, digest: &Digest) -> Result<(), CacheError> {
+        let path = self.path(digest);
+        if path == from || self.look(digest)? == Held::Good(path.clone()) {
+            return Ok(());
+        }
+        make_folder(&path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let copied = tempfile::NamedTempFile::new_in(folder).and_then(|file| {
+            std::fs::copy(from, file.path())?;
+            if Digest::of_reader(File::open(file.path())?)? != *digest {
+                return Err(std::io::Error::other("it was changed meanwhile"));
+            }
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok(())
+        });
+        copied.map_err(CacheError::of("copy", from))
     }
 }

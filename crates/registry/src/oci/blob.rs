@@ -130,8 +130,9 @@ impl Registries {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", blob.digest.short(), reference.source());
         let layer = OciDescriptor { digest: blob.digest.to_string(), ..OciDescriptor::default() };
-        let (of, begin) = (reference.to_oci(), partial.length());
-        let response = session.oci.pull_blob_stream_partial(&of, &layer, begin, None).await;
+        let begin = partial.length();
+        let response =
+            session.oci.pull_blob_stream_partial(&session.target, &layer, begin, None).await;
         let mut stream = match response.map_err(|e| session.error(e, &what))? {
             BlobResponse::Partial(stream) => stream,
             BlobResponse::Full(stream) => {
@@ -192,8 +193,7 @@ impl Registries {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", digest.short(), reference.source());
         let layer = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
-        let of = reference.to_oci();
-        let response = session.oci.pull_blob_stream_partial(&of, &layer, 0, None).await;
+        let response = session.oci.pull_blob_stream_partial(&session.target, &layer, 0, None).await;
         let (BlobResponse::Partial(mut stream) | BlobResponse::Full(mut stream)) =
             response.map_err(|e| session.error(e, &what))?;
         let mut bytes = Vec::new();

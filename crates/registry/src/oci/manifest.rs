@@ -9,6 +9,7 @@ use oci_client::secrets::RegistryAuth;
 use reqwest::header::ACCEPT;
 
 use super::error::OciError;
+use super::parts::Document;
 use super::retry::retried;
 use super::session::{Registries, Session};
 use crate::digest::Digest;
@@ -29,6 +30,7 @@ const TYPES: [&str; 4] = [
 pub(crate) struct Manifest {
     pub(crate) digest: Digest,
     pub(crate) content: OciManifest,
+    pub(crate) document: Document,
 }
 
 impl Registries {
@@ -74,7 +76,9 @@ impl Session {
             }
         }
         let content = parse(&bytes, &what)?;
-        Ok(Manifest { digest: actual, content })
+        let media_type = content.content_type().to_owned();
+        let document = Document { media_type, bytes };
+        Ok(Manifest { digest: actual, content, document })
     }
 }
 

@@ -6,25 +6,33 @@
 //! - [`manifest`]: the small documents, bounded and checked
 //! - [`package`]: what they say of a provider
 //! - [`blob`]: the contents, into the cache
-//! - [`push`]: a provider into a registry
+//! - [`assemble`]: from files to what a registry holds
+//! - [`parts`]: everything of a provider, on its way
+//! - [`push`]: into a registry
+//! - [`layout`]: from and into a folder
 //! - [`tags`]: the versions that there are
 //! - [`retry`]: another attempt at what failed for a moment
 //! - [`error`]: what can go wrong, and what to do
 
+pub mod assemble;
 pub mod blob;
 pub mod credentials;
 pub mod error;
 pub mod hosts;
+pub mod layout;
 pub(crate) mod manifest;
 pub mod package;
+pub mod parts;
 pub mod push;
 pub(crate) mod retry;
 pub(crate) mod session;
 pub mod tags;
 
+pub use assemble::Publication;
 pub use credentials::Credentials;
 pub use error::OciError;
 pub use hosts::{Host, Hosts};
+pub use layout::Layout;
 pub use package::{Binary, Blob, Form, Package};
-pub use push::Publication;
+pub use parts::Parts;
 pub use session::Registries;

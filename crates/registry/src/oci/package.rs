@@ -226,7 +226,7 @@ pub(crate) fn titled_platform(title: &str) -> Option<Platform> {
     (written == rest || platform.to_string() == rest).then_some(platform)
 }
 
-fn blob(descriptor: &OciDescriptor, limit: u64, what: &str) -> Result<Blob, OciError> {
+pub(crate) fn blob(descriptor: &OciDescriptor, limit: u64, what: &str) -> Result<Blob, OciError> {
     let malformed = |reason: String| OciError::Malformed { what: what.to_owned(), reason };
     let digest = descriptor.digest.parse();
     let digest = digest.map_err(|e: crate::digest::BadDigest| malformed(e.to_string()))?;

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::credentials::{Credential, Credentials};
 use super::error::OciError;
-use super::hosts::{Host, Hosts};
+use super::hosts::{Host, Hosts, target};
 use crate::reference::Reference;
 
 const AGENT: &str = concat!("dstream/", env!("CARGO_PKG_VERSION"));
@@ -36,7 +36,10 @@ struct Clients {
 pub(crate) struct Session {
     pub(crate) oci: oci_client::Client,
     pub(crate) http: reqwest::Client,
+    /// What was opened: it may be in a mirror.
     pub(crate) reference: Reference,
+    /// The same, as the client library takes it.
+    pub(crate) target: oci_client::Reference,
     /// What goes into a request's head that the client library does not make.
     pub(crate) auth: RegistryAuth,
     /// `https://ghcr.io/v2/acme/dstream-in-foo`.
@@ -56,27 +59,24 @@ impl Registries {
         reference: &Reference,
         operation: RegistryOperation,
     ) -> Result<Session, OciError> {
-        let registry = reference.registry();
+        // A mirror is read from; what is published goes where it says.
+        let at = match operation {
+            RegistryOperation::Pull => target(&self.hosts, reference)?,
+            RegistryOperation::Push => reference.clone(),
+        };
+        let registry = at.registry();
         let host = self.hosts.get(registry).cloned().unwrap_or_default();
-        let clients = self.clients(registry, &host).await?;
-        let Credential { auth, place } = self.credentials.of(reference)?;
-        let what = reference.to_string();
-        let token = clients.oci.auth(&reference.to_oci(), &auth, operation).await;
+        let Clients { oci, http } = self.clients(registry, &host).await?;
+        let Credential { auth, place } = self.credentials.of(&at)?;
+        let target = at.to_oci();
+        let token = oci.auth(&target, &auth, operation).await;
         let token = token
-            .map_err(|e| OciError::of(e, registry, &what))
+            .map_err(|e| OciError::of(e, registry, &at.to_string()))
             .map_err(|e| e.with_credentials(place.as_deref()))?;
         // Without a token the registry takes the password itself, or nothing.
         let auth = token.map_or(auth, RegistryAuth::Bearer);
-        let scheme = if host.is_plain(registry) { "http" } else { "https" };
-        let base = format!("{scheme}://{}/v2/{}", address(registry), reference.repository());
-        Ok(Session {
-            oci: clients.oci,
-            http: clients.http,
-            reference: reference.clone(),
-            auth,
-            base,
-            place,
-        })
+        let base = base(&at, &host);
+        Ok(Session { oci, http, reference: at, target, auth, base, place })
     }
 
     /// Whether a registry takes a user and a password. Nothing is stored.
@@ -131,6 +131,13 @@ impl Session {
     pub(crate) fn name(&self, error: OciError) -> OciError {
         error.with_credentials(self.place.as_deref())
     }
+}
+
+/// The beginning of the addresses of a repository.
+fn base(place: &Reference, host: &Host) -> String {
+    let registry = place.registry();
+    let scheme = if host.is_plain(registry) { "http" } else { "https" };
+    format!("{scheme}://{}/v2/{}", address(registry), place.repository())
 }
 
 /// Docker's registry has an address of its own.

@@ -25,11 +25,15 @@ impl Registries {
             let last = all.last().cloned();
             let page = retried(|| async {
                 let session = self.open(reference, RegistryOperation::Pull).await?;
-                let of = reference.to_oci();
                 // The session has authenticated already; the library keeps what it was told first.
                 let page = session
                     .oci
-                    .list_tags(&of, &RegistryAuth::Anonymous, Some(PAGE), last.as_deref())
+                    .list_tags(
+                        &session.target,
+                        &RegistryAuth::Anonymous,
+                        Some(PAGE),
+                        last.as_deref(),
+                    )
                     .await;
                 page.map_err(|e| session.error(e, &what))
             })

@@ -32,9 +32,7 @@ async fn a_registry_with_a_password_takes_the_right_one_and_says_where_a_wrong_o
     };
     assert!(credentials.as_ref().unwrap().contains(&variable));
     let publication = wrong.publication(b"another");
-    let pushed =
-        wrong.store.registries.publish(wanted.reference(), &publication, Form::Index, &|_, _| {});
-    let error = pushed.await.unwrap_err();
+    let error = wrong.send(wanted.reference(), &publication, Form::Index).await.unwrap_err();
     assert!(matches!(error, PullError::Oci(OciError::Unauthorised { .. })), "{error}");
 }
 
@@ -54,13 +52,13 @@ async fn a_certificate_of_a_private_authority_is_trusted_where_it_is_named_and_n
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, format!("{}\n{}", certificate.pem(), authority.pem())).unwrap();
     let host = |host: Host| Hosts::from([(registry.host(), host)]);
-    let desk = Desk::with(host(Host { plain_http: None, ca_file: Some(ca_file) }), &[]);
+    let desk = Desk::with(host(Host { ca_file: Some(ca_file), ..Host::default() }), &[]);
     let reference = desk.publish(&registry.host(), "v1", b"program").await;
     let wanted = Wanted::Exactly(reference);
     let locked = desk.store.pin(&wanted).await.unwrap();
     desk.store.install(&wanted, &locked, &|_| {}).await.unwrap();
 
-    let strict = Desk::with(host(Host { plain_http: Some(false), ca_file: None }), &[]);
+    let strict = Desk::with(host(Host { plain_http: Some(false), ..Host::default() }), &[]);
     let error = strict.store.pin(&wanted).await.unwrap_err();
     assert!(error.to_string().to_lowercase().contains("certificate"), "{error}");
     let plain = Desk::new().store.pin(&wanted).await.unwrap_err();
@@ -72,7 +70,7 @@ async fn certificates_that_are_none_are_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     let of = async || {
-        let host = Host { plain_http: None, ca_file: Some(ca_file.clone()) };
+        let host = Host { ca_file: Some(ca_file.clone()), ..Host::default() };
         let desk = Desk::with(Hosts::from([("127.0.0.1:1".to_owned(), host)]), &[]);
         desk.store
             .pin(&Wanted::Exactly(reference("127.0.0.1:1", "v1")))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dstream_registry::oci::{Form, Publication};
 use dstream_registry::{
-    Cache, Credentials, Hosts, Platform, PullEvent, Reference, Registries, Store,
+    Cache, Credentials, Digest, Hosts, Platform, PullError, PullEvent, Reference, Registries, Store,
 };
 use dstream_servers::OciRegistry;
 use tempfile::TempDir;
@@ -51,17 +51,30 @@ impl Desk {
             (Platform::current(), file("here", program)),
             ("plan9_mips".parse().unwrap(), file("there", b"elsewhere")),
         ]);
-        Publication { programs, description: DESCRIPTION.into(), annotations: BTreeMap::new() }
+        let name = "dstream-in-foo".to_owned();
+        Publication {
+            name,
+            programs,
+            description: DESCRIPTION.into(),
+            annotations: BTreeMap::new(),
+        }
     }
 
     /// Publishes it under a name and tag.
     pub(crate) async fn publish(&self, host: &str, tag: &str, program: &[u8]) -> Reference {
         let reference = reference(host, tag);
-        let publication = self.publication(program);
-        let published =
-            self.store.registries.publish(&reference, &publication, Form::Index, &|_, _| {});
-        published.await.unwrap();
+        self.send(&reference, &self.publication(program), Form::Index).await.unwrap();
         reference
+    }
+
+    pub(crate) async fn send(
+        &self,
+        reference: &Reference,
+        publication: &Publication,
+        form: Form,
+    ) -> Result<Digest, PullError> {
+        let parts = publication.assemble(form).unwrap();
+        self.store.registries.send(reference, &parts, &|_, _| {}).await
     }
 }
 

@@ -1,15 +1,19 @@
 //! `dstream provider`: what a provider is, what it reaches, and its way from and to registries.
 
+mod binaries;
 mod clean;
 mod describe;
 mod desk;
 mod list;
 mod lock;
 mod login;
+mod mirror;
+mod package;
 mod probe;
 mod pull;
 mod push;
 mod show;
+mod verify;
 
 use clap::{Args, Subcommand};
 use dstream_protocol::{Capability, Operation};
@@ -46,9 +50,12 @@ enum Command {
     Lock(lock::Lock),
     Login(login::Login),
     Logout(login::Logout),
+    Mirror(mirror::Mirror),
+    Package(package::Package),
     Pull(pull::Pull),
     Push(push::Push),
     Show(show::Show),
+    Verify(verify::Verify),
 }
 
 impl Provider {
@@ -62,9 +69,12 @@ impl Provider {
             Command::Lock(_) => "provider lock",
             Command::Login(_) => "provider login",
             Command::Logout(_) => "provider logout",
+            Command::Mirror(_) => "provider mirror",
+            Command::Package(_) => "provider package",
             Command::Pull(_) => "provider pull",
             Command::Push(_) => "provider push",
             Command::Show(_) => "provider show",
+            Command::Verify(_) => "provider verify",
         }
     }
 }
@@ -83,8 +93,11 @@ pub(crate) async fn run(context: &Context, args: &Provider) -> Result<Answer> {
         Command::Lock(args) => lock::run(context, args).await,
         Command::Login(args) => login::login(context, args).await,
         Command::Logout(args) => login::logout(context, args),
+        Command::Mirror(args) => mirror::run(context, args).await,
+        Command::Package(args) => package::run(context, args).await,
         Command::Pull(args) => pull::run(context, args).await,
         Command::Push(args) => push::run(context, args).await,
         Command::Show(args) => show::run(context, args).await,
+        Command::Verify(args) => verify::run(context, args).await,
     }
 }
