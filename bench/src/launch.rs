@@ -30,6 +30,12 @@ pub fn build() {
     assert!(status.success(), "the workspace does not build");
 }
 
+/// Waits until what was written before is on disk: whoever is measured next does not pay for it.
+pub fn settle() {
+    #[cfg(unix)]
+    rustix::fs::sync();
+}
+
 /// The folder of this program, which is that of all others.
 pub fn binaries() -> &'static Path {
     static FOLDER: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();

@@ -15,6 +15,10 @@ const CASES: &[Case] = &[
     ("slow-output", cases::footprint::slow_output),
     ("csv-jsonl", cases::csv::to_jsonl),
     ("csv-sqlite", cases::csv::to_sqlite),
+    #[cfg(unix)]
+    ("registry-pull", cases::registry::pull),
+    #[cfg(unix)]
+    ("registry-start", cases::registry::start),
     ("mssql-log", cases::mssql::changes),
     #[cfg(unix)]
     ("csv-postgres", cases::postgres::csv_in),
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     for (name, run) in CASES {
         if only.is_none_or(|word| name.contains(word.as_str())) {
             eprintln!("{name} …");
+            launch::settle();
             let measured = run(&size);
             for row in &measured {
                 eprintln!("  {}: {} ({})", row.what, row.figure, row.bound);

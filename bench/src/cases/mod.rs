@@ -5,6 +5,8 @@ pub mod footprint;
 pub mod mssql;
 #[cfg(unix)]
 pub mod postgres;
+#[cfg(unix)]
+pub mod registry;
 pub mod relay;
 
 use std::fmt::Write as _;

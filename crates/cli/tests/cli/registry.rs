@@ -340,7 +340,11 @@ fn what_is_packaged_is_what_is_pushed_later() {
     assert_eq!(shown["digest"], packaged["digest"]);
     let pushed = project.json(&["provider", "push", &reference, "./in-count"]).1;
     assert_eq!(pushed["digest"], packaged["digest"]);
-    fails(&project, &["provider", "push", "--from", "dist", "ghcr.io/acme/x:v1"], &["is not there"]);
+    fails(
+        &project,
+        &["provider", "push", "--from", "dist", "ghcr.io/acme/x:v1"],
+        &["is not there"],
+    );
     fails(&project, &["provider", "push", &reference], &["no binary to push"]);
 }
 
