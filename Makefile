@@ -10,8 +10,9 @@ DEBUG := $(TARGET)/debug
 ROUNDS ?= 200
 CASES ?= 500
 SECONDS_OF_KILLS ?= 60
+SECONDS_OF_FUZZING ?= 60
 
-.PHONY: help deps build demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench chaos clean
+.PHONY: help deps build demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench fuzz chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -73,6 +74,18 @@ ci: ## What .ci/run does: lint, test, deny
 
 bench: ## Every promised figure beside its alternative, as a table (release; about ten minutes once it is built)
 	cargo run --release --package dstream-bench
+
+# The flags are those of `cargo fuzz`, without a sanitizer: so a stable compiler will do.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
+FUZZ_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+
+fuzz: ## A minute of made-up references, manifests, titles and lock files (SECONDS_OF_FUZZING=n); needs a C++ compiler
+	@command -v c++ >/dev/null || { echo "please install a C++ compiler (Debian: g++)" >&2; exit 1; }
+	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(FUZZ_TARGET)
+	@mkdir -p fuzz/corpus
+	$(abspath $(or $(CARGO_TARGET_DIR),fuzz/target))/$(FUZZ_TARGET)/release/registry -max_total_time=$(SECONDS_OF_FUZZING) -max_len=4096 -rss_limit_mb=512 \
+	  -artifact_prefix=fuzz/ -print_final_stats=1 fuzz/corpus fuzz/seeds
 
 chaos: ## 200 rounds of SIGKILL at random moments (ROUNDS=n; SEED=s ROUND=n plays one again)
 	cargo build --release --workspace --bins

@@ -126,6 +126,14 @@ impl LockFile {
     }
 }
 
+impl std::str::FromStr for LockFile {
+    type Err = LockError;
+
+    fn from_str(text: &str) -> Result<Self, LockError> {
+        read::read(text, Path::new(FILE))
+    }
+}
+
 /// Temporary files are for one's own eyes; this one is checked in.
 #[cfg(unix)]
 fn readable(file: &std::fs::File) -> std::io::Result<()> {

@@ -126,6 +126,24 @@ impl Package {
     }
 }
 
+/// Reads a manifest or an index as far as that can be done without its registry, and gives the platforms
+/// that it names; nothing for the manifest of one platform.
+///
+/// # Errors
+/// It is none of a provider, or not whole.
+pub fn inspect(bytes: &[u8]) -> Result<Vec<Platform>, OciError> {
+    let what = "this manifest";
+    match super::manifest::parse(bytes, what)? {
+        OciManifest::ImageIndex(index) => {
+            Ok(entries(&index, what)?.into_iter().map(|(platform, _)| platform).collect())
+        }
+        OciManifest::Image(content) => match artifact(&content, Digest::of(bytes), what) {
+            Ok(package) => Ok(package.binaries.into_keys().collect()),
+            Err(error) => of_platform(&content, what).map(|_| Vec::new()).map_err(|_| error),
+        },
+    }
+}
+
 fn wrong(what: &str, found: String) -> OciError {
     OciError::WrongType { what: what.to_owned(), found }
 }
@@ -219,7 +237,7 @@ pub(crate) fn artifact(
 }
 
 /// `plugin.linux_amd64`, `plugin.windows_amd64.exe`. Anything else is another file.
-pub(crate) fn titled_platform(title: &str) -> Option<Platform> {
+pub fn titled_platform(title: &str) -> Option<Platform> {
     let rest = title.strip_prefix("plugin.")?;
     let platform: Platform = rest.strip_suffix(".exe").unwrap_or(rest).parse().ok()?;
     let written = format!("{platform}{}", platform.exe_suffix());
