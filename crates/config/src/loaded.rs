@@ -43,6 +43,8 @@ pub struct Settings {
     pub required_providers: BTreeMap<String, RequiredProvider>,
     /// `state { path = "…" }`, as written: relative to the task file's folder.
     pub state_dir: Option<String>,
+    /// `catalogues`: where `dstream provider search` looks.
+    pub catalogues: Vec<String>,
     /// `registry "HOST"` blocks, by host.
     pub registries: BTreeMap<String, RegistrySettings>,
     /// The original's `plugin_registry`; nothing uses it.

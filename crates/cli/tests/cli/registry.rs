@@ -370,3 +370,41 @@ fn verify_finds_a_moved_tag_and_a_changed_program() {
     registry.kill();
     assert_eq!(states(&project), is(1, "unknown", "changed"));
 }
+
+#[test]
+fn a_catalogue_of_a_folder_is_published_and_searched() {
+    let registry = OciRegistry::start();
+    let project = Project::new("");
+    project.write("descriptions/in-count.json", IN_COUNT);
+    project.write("descriptions/out-lines.json", OUT_LINES);
+    let build = ["provider", "catalogue", "build", "descriptions", "--source", "ghcr.io/acme"];
+    let output = project.command(&build).output().unwrap();
+    assert!(output.status.success(), "{}", project.shown(&build, &output));
+    project.write("catalogue.json", std::str::from_utf8(&output.stdout).unwrap());
+    let reference = format!("{}/acme/catalogue:latest", registry.host());
+    runs(&project, &["provider", "catalogue", "push", &reference, "catalogue.json"]);
+    let search = |words: &[&str]| {
+        let all: Vec<&str> = ["provider", "search", "--catalogue", &reference]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect();
+        project.show(&all)
+    };
+    settings().bind(|| insta::assert_snapshot!("registry_search", search(&["counts"])));
+    assert!(search(&["output", "LINES"]).contains("ghcr.io/acme/dstream-out-lines"));
+    assert!(search(&["nothing"]).contains("No provider has these words."));
+    fails(&project, &["provider", "search", "x"], &["no catalogue to look in", "catalogues ="]);
+    project.write("dstream.hcl", &format!("dstream {{\n  catalogues = [\"{reference}\"]\n}}\n"));
+    assert!(project.show(&["provider", "search", "counts"]).contains("in-count"));
+    // A provider is no catalogue, and the other way round.
+    project.described("in-count", V2_INPUT, IN_COUNT);
+    let provider = format!("{}/acme/dstream-in-count:v1.2.0", registry.host());
+    runs(&project, &["provider", "push", &provider, "./in-count"]);
+    fails(&project, &["provider", "search", "--catalogue", &provider], &["no catalogue"]);
+    fails(
+        &project,
+        &["provider", "pull", &reference],
+        &["is no provider", "vnd.dstream.catalogue"],
+    );
+}

@@ -16,7 +16,13 @@ use dstream_task::Constraint;
 
 const DSTREAM: Shape = Shape {
     what: "the `dstream` block",
-    settings: &["required_version", "required_providers", "plugin_registry", "required_plugins"],
+    settings: &[
+        "required_version",
+        "required_providers",
+        "catalogues",
+        "plugin_registry",
+        "required_plugins",
+    ],
     blocks: &["required_providers", "registry", "state", "required_plugins"],
 };
 
@@ -37,6 +43,8 @@ pub(super) fn load(
         let fields = Fields::read(&state.body, &STATE, &mut reader.errors);
         loaded.settings.state_dir = reader.filled(fields.setting_of("path"));
     }
+    let catalogues = reader.texts(fields.setting_of("catalogues"));
+    loaded.settings.catalogues = catalogues.unwrap_or_default();
     registries::load(fields.blocks("registry"), &mut reader, loaded);
     loaded.settings.plugin_registry = reader.text(fields.setting_of("plugin_registry"));
     let outdated = fields

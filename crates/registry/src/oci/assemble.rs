@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::platform::Platform;
 
 /// The config of a manifest that has none, by the image specification.
-const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
+pub(super) const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 
 /// What is published.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ fn artifact(
     }
 }
 
-fn descriptor(media_type: &str, blob: &Blob, title: Option<String>) -> OciDescriptor {
+pub(super) fn descriptor(media_type: &str, blob: &Blob, title: Option<String>) -> OciDescriptor {
     OciDescriptor {
         media_type: media_type.to_owned(),
         digest: blob.digest.to_string(),
@@ -163,7 +163,7 @@ fn size(blob: &Blob) -> i64 {
 }
 
 /// What is serialised here has no maps with other keys than text: it cannot fail.
-fn document(media_type: &str, content: &impl Serialize) -> Document {
+pub(super) fn document(media_type: &str, content: &impl Serialize) -> Document {
     let bytes = serde_json::to_vec(content).unwrap_or_default();
     Document { media_type: media_type.to_owned(), bytes }
 }

@@ -10,12 +10,14 @@
 //! - [`parts`]: everything of a provider, on its way
 //! - [`push`]: into a registry
 //! - [`layout`]: from and into a folder
+//! - [`catalogue`]: lists of providers
 //! - [`tags`]: the versions that there are
 //! - [`retry`]: another attempt at what failed for a moment
 //! - [`error`]: what can go wrong, and what to do
 
 pub mod assemble;
 pub mod blob;
+pub mod catalogue;
 pub mod credentials;
 pub mod error;
 pub mod hosts;
@@ -29,6 +31,7 @@ pub(crate) mod session;
 pub mod tags;
 
 pub use assemble::Publication;
+pub use catalogue::{Catalogue, Listed};
 pub use credentials::Credentials;
 pub use error::OciError;
 pub use hosts::{Host, Hosts};

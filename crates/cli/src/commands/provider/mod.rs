@@ -1,6 +1,7 @@
 //! `dstream provider`: what a provider is, what it reaches, and its way from and to registries.
 
 mod binaries;
+mod catalogue;
 mod clean;
 mod describe;
 mod desk;
@@ -45,6 +46,7 @@ enum Command {
         after_help = "Example:\n  dstream provider discover orders input\n  dstream provider discover orders --json"
     )]
     Discover(probe::Probe),
+    Catalogue(catalogue::Catalogues),
     Clean(clean::Clean),
     List(list::List),
     Lock(lock::Lock),
@@ -54,16 +56,18 @@ enum Command {
     Package(package::Package),
     Pull(pull::Pull),
     Push(push::Push),
+    Search(catalogue::Search),
     Show(show::Show),
     Verify(verify::Verify),
 }
 
 impl Provider {
     pub(crate) fn name(&self) -> &'static str {
-        match self.command {
+        match &self.command {
             Command::Describe(_) => "provider describe",
             Command::Check(_) => "provider check",
             Command::Discover(_) => "provider discover",
+            Command::Catalogue(catalogues) => catalogues.name(),
             Command::Clean(_) => "provider clean",
             Command::List(_) => "provider list",
             Command::Lock(_) => "provider lock",
@@ -73,6 +77,7 @@ impl Provider {
             Command::Package(_) => "provider package",
             Command::Pull(_) => "provider pull",
             Command::Push(_) => "provider push",
+            Command::Search(_) => "provider search",
             Command::Show(_) => "provider show",
             Command::Verify(_) => "provider verify",
         }
@@ -88,6 +93,7 @@ pub(crate) async fn run(context: &Context, args: &Provider) -> Result<Answer> {
         Command::Discover(args) => {
             probe::run(context, args, Operation::Discover, Capability::Discover).await
         }
+        Command::Catalogue(args) => catalogue::run(context, args).await,
         Command::Clean(args) => clean::run(context, args),
         Command::List(args) => list::run(context, args).await,
         Command::Lock(args) => lock::run(context, args).await,
@@ -97,6 +103,7 @@ pub(crate) async fn run(context: &Context, args: &Provider) -> Result<Answer> {
         Command::Package(args) => package::run(context, args).await,
         Command::Pull(args) => pull::run(context, args).await,
         Command::Push(args) => push::run(context, args).await,
+        Command::Search(args) => catalogue::search(context, args).await,
         Command::Show(args) => show::run(context, args).await,
         Command::Verify(args) => verify::run(context, args).await,
     }
