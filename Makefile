@@ -12,7 +12,7 @@ CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 SECONDS_OF_FUZZING ?= 60
 
-.PHONY: help deps build demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench fuzz chaos clean
+.PHONY: help deps build catalogue demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench fuzz chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
@@ -24,6 +24,13 @@ deps: ## Install what is missing, as Debian packages: a C compiler, bash, python
 build: ## Build dstream and the providers, for use (release)
 	cargo build --release --workspace --bins
 	@echo "in $(TARGET)/release: dstream and the providers"
+
+catalogue: ## Write catalogue.json: every provider of this repository, as it describes itself
+	@cargo build --quiet -p dstream-cli $(patsubst providers/%,-p dstream-%,$(wildcard providers/*))
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  for provider in providers/*; do name=$${provider#providers/}; "$(DEBUG)/dstream-$$name" describe >"$$folder/$$name.json"; done; \
+	  "$(DEBUG)/dstream" provider catalogue build "$$folder" --source ghcr.io/dstream >"$$folder/new"; mv "$$folder/new" catalogue.json
+	@echo "catalogue.json: $$(grep -c '"name"' catalogue.json) providers"
 
 demo: ## 28,298 airports from a CSV file into SQLite, and a question to the table
 	@.ci/demo

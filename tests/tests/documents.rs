@@ -77,6 +77,32 @@ fn every_provider_is_in_the_list_and_its_readme_shows_its_example() {
     }
 }
 
+/// `make catalogue` writes it.
+#[test]
+fn the_catalogue_lists_every_provider_as_it_describes_itself() {
+    let text = fs::read_to_string(top().join("catalogue.json")).unwrap();
+    let catalogue: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let listed = catalogue["providers"].as_array().unwrap();
+    let mut names: Vec<String> = fs::read_dir(top().join("providers"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let of = |one: &serde_json::Value| one["name"].as_str().unwrap().to_owned();
+    assert_eq!(listed.iter().map(of).collect::<Vec<_>>(), names);
+    let project = Project::empty();
+    for one in listed {
+        let name = of(one);
+        let done = project.dstream(&["--json", "provider", "describe", &name]);
+        let answer: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        let described = &answer["description"];
+        for field in ["roles", "description"] {
+            assert_eq!(one[field], described[field], "{name}: run `make catalogue`");
+        }
+        assert_eq!(one["versions"][0], described["version"], "{name}: run `make catalogue`");
+    }
+}
+
 #[test]
 fn every_target_that_a_document_names_is_in_the_makefile() {
     let makefile = fs::read_to_string(top().join("Makefile")).unwrap();

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 /// The examples that have a test below.
-const TESTED: [&str; 15] = [
+const TESTED: [&str; 16] = [
     "airports",
     "bash",
     "bash-v2",
@@ -21,6 +21,7 @@ const TESTED: [&str; 15] = [
     "fan-out",
     "mssql",
     "original",
+    "publish",
     "python",
     "transform",
     "variables",
@@ -231,4 +232,38 @@ fn mssql() {
     assert_eq!(db.sql(sql), "1|Ada|19.9\n2|Grace|6.5\n3|Ada|7.25");
     project.dstream(&["destroy", "orders", "--auto-approve"]).expect(0);
     assert_eq!(db.sql("SELECT name FROM sys.tables"), "");
+}
+
+/// What the workflow's last step does, with a registry of one's own in the place of the example's.
+#[cfg(unix)]
+#[test]
+fn publish() {
+    let registry = dstream_servers::OciRegistry::start();
+    let project = example("publish");
+    let workflow = project.read("release.yml");
+    let platforms = ["linux", "darwin", "windows"]
+        .map(|os| ["amd64", "arm64"].map(|arch| format!("{os}_{arch}")));
+    let counter = dstream_tests::binaries::folder().join("dstream-in-counter");
+    let mut push = vec!["provider".to_owned(), "push".to_owned()];
+    push.push(format!("{}/mirror/acme/dstream-in-counter:v0.1.0", registry.host()));
+    for platform in platforms.as_flattened() {
+        assert!(
+            workflow.contains(&format!("- {{ platform: {platform}, ")),
+            "{platform} is not built"
+        );
+        assert!(workflow.contains(&format!(" {platform}={platform} ")), "{platform} is not pushed");
+        push.push(format!("{platform}={}", counter.display()));
+    }
+    let push: Vec<&str> = push.iter().map(String::as_str).collect();
+    project.dstream(&push).expect(0);
+    let mirror = format!(
+        "dstream {{\n  registry \"ghcr.io\" {{\n    mirror = \"{}/mirror\"\n  }}\n}}\n",
+        registry.host()
+    );
+    project.write("dstream.hcl", format!("{mirror}{}", project.read("dstream.hcl")));
+    project.dstream(&["init"]).expect(0);
+    let lock = project.read(".dstream.lock.hcl");
+    assert_eq!(lock.matches("platform \"").count(), 6, "{lock}");
+    project.dstream(&["--log-level", "error", "run", "--locked", "ticks"]).expect(0);
+    assert_eq!(lines(&project, "out/ticks.jsonl").len(), 100);
 }
