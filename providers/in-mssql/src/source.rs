@@ -5,11 +5,12 @@ use std::sync::Arc;
 use dstream_sdk::{Result, tracing};
 use tokio::sync::oneshot;
 
+use crate::ask::{After, Ask};
 use crate::change::Place;
 use crate::explain;
 use crate::instance::Instance;
 use crate::lsn::Lsn;
-use crate::page::{After, Ask, Page};
+use crate::page::Page;
 use crate::pool::{Pool, answer};
 use crate::sizing::Sizing;
 use crate::state::State;
