@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use dstream_sdk::{Error, Result};
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use tiberius::error::Error as Driver;
 use tiberius::{Client, ColumnData, IntoSql, Query, QueryItem, QueryStream, Row, TokenRow};
 use tokio::net::TcpStream;
@@ -220,10 +220,17 @@ async fn drain(
     mut stream: QueryStream<'_>,
     mut take: impl FnMut(QueryItem) -> Result<()>,
 ) -> std::result::Result<(), Fault> {
-    while let Some(item) = within(patience, stream.try_next()).await? {
-        take(item)?;
+    loop {
+        // Most of an answer is there already: the clock is asked only where it is waited for.
+        let next = match stream.try_next().now_or_never() {
+            Some(next) => next?,
+            None => within(patience, stream.try_next()).await?,
+        };
+        match next {
+            Some(item) => take(item)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 impl std::fmt::Debug for Session {
