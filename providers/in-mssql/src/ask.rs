@@ -17,6 +17,8 @@ pub(crate) struct Ask {
     pub(crate) upto: Lsn,
     /// About so many.
     pub(crate) rows: usize,
+    /// How long the page is likely to be.
+    pub(crate) bytes: usize,
     /// When the round's transactions were committed.
     pub(crate) times: Arc<Times>,
     /// The lease under which they are read.

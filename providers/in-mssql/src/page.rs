@@ -59,7 +59,8 @@ impl<'a> Filling<'a> {
     fn new(ask: &'a Ask) -> Self {
         let commit = Commit::new(Lsn::ZERO, None, None);
         let (before, last, oldest) = (None, Place::default(), None);
-        Self { ask, page: Page::default(), before, commit, last, oldest }
+        let page = Page { bytes: Vec::with_capacity(ask.bytes), ..Page::default() };
+        Self { ask, page, before, commit, last, oldest }
     }
 
     fn take(&mut self, row: Row) {
