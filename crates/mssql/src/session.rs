@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use dstream_sdk::{Error, Result};
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use tiberius::error::Error as Driver;
 use tiberius::{Client, ColumnData, IntoSql, Query, QueryItem, QueryStream, Row, TokenRow};
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
@@ -22,7 +23,10 @@ const PREPARE: &str = "SET XACT_ABORT ON; SET QUOTED_IDENTIFIER ON; SET ANSI_NUL
     SET ANSI_PADDING ON; SET CONCAT_NULL_YIELDS_NULL ON; SET ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF; \
     SET TEXTSIZE 2147483647; SET NOCOUNT OFF; SET DATEFORMAT ymd; SET IMPLICIT_TRANSACTIONS OFF";
 
-type Sql = Client<Compat<TcpStream>>;
+/// The driver itself reads no more than 8 KiB at a time.
+const RECEIVED: usize = 64 << 10;
+
+type Sql = Client<Compat<BufReader<TcpStream>>>;
 
 /// The rows of one answer.
 pub type Rows = Vec<Row>;
@@ -220,10 +224,17 @@ async fn drain(
     mut stream: QueryStream<'_>,
     mut take: impl FnMut(QueryItem) -> Result<()>,
 ) -> std::result::Result<(), Fault> {
-    while let Some(item) = within(patience, stream.try_next()).await? {
-        take(item)?;
+    loop {
+        // Most of an answer is there already: the clock is asked only where it is waited for.
+        let next = match stream.try_next().now_or_never() {
+            Some(next) => next?,
+            None => within(patience, stream.try_next()).await?,
+        };
+        match next {
+            Some(item) => take(item)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 impl std::fmt::Debug for Session {
@@ -237,6 +248,7 @@ async fn open(settings: &Connection) -> Result<Sql> {
     for _ in 0..REDIRECTS {
         let socket = TcpStream::connect(config.get_addr()).await?;
         socket.set_nodelay(true)?;
+        let socket = BufReader::with_capacity(RECEIVED, socket);
         match Client::connect(config.clone(), socket.compat_write()).await {
             Ok(client) => return Ok(client),
             Err(Driver::Routing { host, port }) => {

@@ -1,11 +1,12 @@
 //! A value as JSON, exactly: decimals as text, times with every digit that they have, bytes in base64.
 
+mod moment;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Write as _;
 use tiberius::ColumnData;
 use tiberius::numeric::Numeric;
-use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
 /// Beyond this many, an integer is not exact where numbers are floats, as in JavaScript.
 const EXACT: u64 = 1 << 53;
@@ -33,27 +34,29 @@ fn write(value: &ColumnData<'_>, out: &mut Vec<u8>) -> Option<()> {
         ColumnData::Guid(v) => quoted(out, (*v)?),
         ColumnData::Binary(v) => quoted(out, STANDARD.encode(v.as_ref()?)),
         ColumnData::Numeric(v) => decimal(out, (*v)?),
-        ColumnData::DateTime(v) => quoted(out, datetime((*v)?)),
-        ColumnData::SmallDateTime(v) => quoted(out, small((*v)?)),
-        ColumnData::Date(v) => quoted(out, date((*v)?)),
-        ColumnData::Time(v) => quoted(out, time((*v)?)),
-        ColumnData::DateTime2(v) => quoted(out, datetime2((*v)?)),
-        ColumnData::DateTimeOffset(v) => quoted(out, offset((*v)?)),
+        ColumnData::DateTime(v) => moment::datetime(out, (*v)?),
+        ColumnData::SmallDateTime(v) => moment::small(out, (*v)?),
+        ColumnData::Date(v) => moment::date(out, (*v)?),
+        ColumnData::Time(v) => moment::time(out, (*v)?),
+        ColumnData::DateTime2(v) => moment::datetime2(out, (*v)?),
+        ColumnData::DateTimeOffset(v) => moment::offset(out, (*v)?),
     }
     Some(())
 }
 
 fn number(out: &mut Vec<u8>, value: impl Into<i64>) {
-    let value: i64 = value.into();
-    // A Vec takes everything.
-    write!(out, "{value}").unwrap_or_default();
+    out.extend_from_slice(itoa::Buffer::new().format(value.into()).as_bytes());
 }
 
 /// As text where a reader might round it.
 fn large(out: &mut Vec<u8>, value: i64) {
     match value.unsigned_abs() <= EXACT {
         true => number(out, value),
-        false => quoted(out, value),
+        false => {
+            out.push(b'"');
+            number(out, value);
+            out.push(b'"');
+        }
     }
 }
 
@@ -61,6 +64,7 @@ fn large(out: &mut Vec<u8>, value: i64) {
 /// hundred digits are read by some as infinite.)
 fn real<F: std::fmt::Display + std::fmt::LowerExp + Copy + Into<f64>>(out: &mut Vec<u8>, value: F) {
     let size: f64 = value.into().abs();
+    // A Vec takes everything.
     match size == 0.0 || (1e-6..1e21).contains(&size) {
         true => write!(out, "{value}").unwrap_or_default(),
         false => write!(out, "{value:e}").unwrap_or_default(),
@@ -74,115 +78,62 @@ fn quoted(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 /// Text as a JSON string.
 fn text(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
-    let bytes = value.as_bytes();
-    let mut done = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[done..at]);
-        if escape.is_empty() {
-            write!(out, "\\u{byte:04x}").unwrap_or_default();
-        } else {
-            out.extend_from_slice(escape);
-        }
-        done = at + 1;
+    let mut rest = value.as_bytes();
+    while let Some(at) = first_special(rest) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        escape(out, special[0]);
+        rest = &special[1..];
     }
-    out.extend_from_slice(&bytes[done..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
+/// Where a byte stands that JSON wants escaped. Most text has none: it is looked through in pieces,
+/// without a branch for each byte.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    const PIECE: usize = 32;
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let is_plain = |piece: &[u8]| !piece.iter().fold(false, |any, byte| any | is_special(byte));
+    let plain = bytes.chunks_exact(PIECE).take_while(|piece| is_plain(piece)).count() * PIECE;
+    bytes[plain..].iter().position(is_special).map(|at| plain + at)
+}
+
+#[cold]
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => write!(out, "\\u{byte:04x}").unwrap_or_default(),
+    }
+}
+
 fn decimal(out: &mut Vec<u8>, value: Numeric) {
-    let (digits, scale) = (value.value().unsigned_abs(), u32::from(value.scale()));
-    let sign = if value.value() < 0 { "-" } else { "" };
-    let unit = 10_u128.pow(scale);
-    let (whole, rest) = (digits / unit, digits % unit);
-    let width = scale as usize;
-    match scale {
-        0 => write!(out, "\"{sign}{whole}\"").unwrap_or_default(),
-        _ => write!(out, "\"{sign}{whole}.{rest:0width$}\"").unwrap_or_default(),
+    let (digits, scale) = (value.value().unsigned_abs(), usize::from(value.scale()));
+    let mut buffer = itoa::Buffer::new();
+    // Most fit, and are quicker then.
+    let digits = match u64::try_from(digits) {
+        Ok(digits) => buffer.format(digits),
+        Err(_) => buffer.format(digits),
+    };
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    out.extend_from_slice(if value.value() < 0 { b"\"-" } else { b"\"" });
+    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole.as_bytes() });
+    if scale > 0 {
+        out.push(b'.');
+        out.extend(std::iter::repeat_n(b'0', scale - fraction.len()));
+        out.extend_from_slice(fraction.as_bytes());
     }
-}
-
-/// Year, month and day of a day counted from 0001-01-01, in the proleptic Gregorian calendar.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Eras of 400 years that begin in March, so that a leap day is an era's last.
-    let shifted = days + 306;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-fn day(days: i64) -> String {
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// From 0001-01-01 to 1900-01-01, where `datetime` begins.
-const TO_1900: i64 = 693_595;
-
-fn clock(seconds: u64) -> String {
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
-fn date(value: Date) -> String {
-    day(i64::from(value.days()))
-}
-
-fn time(value: Time) -> String {
-    let scale = u32::from(value.scale());
-    let unit = 10_u64.pow(scale);
-    let (seconds, rest) = (value.increments() / unit, value.increments() % unit);
-    match scale as usize {
-        0 => clock(seconds),
-        width => format!("{}.{rest:0width$}", clock(seconds)),
-    }
-}
-
-/// Three-hundredths of a second, to the millisecond, as the server shows it.
-fn datetime(value: DateTime) -> String {
-    let fragments = u64::from(value.seconds_fragments());
-    let (seconds, millis) = (fragments / 300, (fragments % 300 * 10 + 1) / 3);
-    format!("{}T{}.{millis:03}", day(i64::from(value.days()) + TO_1900), clock(seconds))
-}
-
-fn small(value: SmallDateTime) -> String {
-    let seconds = u64::from(value.seconds_fragments()) * 60;
-    format!("{}T{}", day(i64::from(value.days()) + TO_1900), clock(seconds))
-}
-
-fn datetime2(value: DateTime2) -> String {
-    format!("{}T{}", date(value.date()), time(value.time()))
-}
-
-/// On the wire it is UTC; shown is the local time, with its offset.
-fn offset(value: DateTimeOffset) -> String {
-    let (utc, minutes) = (value.datetime2(), i64::from(value.offset()));
-    let (scale, increments) = (utc.time().scale(), utc.time().increments() as i64);
-    let unit = 10_i64.pow(u32::from(scale));
-    let local = increments + minutes * 60 * unit;
-    let days = i64::from(utc.date().days()) + local.div_euclid(86_400 * unit);
-    let local = Time::new(local.rem_euclid(86_400 * unit).unsigned_abs(), scale);
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let minutes = minutes.unsigned_abs();
-    format!("{}T{}{sign}{:02}:{:02}", day(days), time(local), minutes / 60, minutes % 60)
+    out.push(b'"');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiberius::time::{Date, DateTime, DateTime2, DateTimeOffset, SmallDateTime, Time};
 
     fn json(value: ColumnData<'_>) -> String {
         let mut out = Vec::new();
@@ -199,6 +150,10 @@ mod tests {
         assert_eq!(decimal(-5, 4), "\"-0.0005\"");
         assert_eq!(decimal(12_345, 0), "\"12345\"");
         assert_eq!(decimal(i128::from(i64::MAX) * 1000, 3), "\"9223372036854775807.000\"");
+        assert_eq!(decimal(5, 1), "\"0.5\"");
+        assert_eq!(decimal(-12, 2), "\"-0.12\"");
+        assert_eq!(decimal(0, 3), "\"0.000\"");
+        assert_eq!(decimal(i128::MIN + 1, 38), format!("\"-1.{}\"", &i128::MAX.to_string()[1..]));
         assert_eq!(json(ColumnData::F64(Some(0.1))), "0.1");
         assert_eq!(json(ColumnData::F64(Some(-1e300))), "-1e300");
         assert_eq!(json(ColumnData::F64(Some(f64::MAX))), "1.7976931348623157e308");
@@ -215,6 +170,25 @@ mod tests {
         );
         assert_eq!(json(ColumnData::Binary(Some(vec![0, 255].into()))), "\"AP8=\"");
         assert_eq!(json(ColumnData::Bit(None)), "null");
+    }
+
+    #[test]
+    fn text_is_escaped_wherever_what_is_special_stands() {
+        for length in 0..70 {
+            let plain: String = ('a'..='z').cycle().take(length).collect();
+            assert_eq!(
+                json(ColumnData::String(Some(plain.clone().into()))),
+                format!("\"{plain}\"")
+            );
+            for at in 0..length {
+                for special in ['"', '\\', '\n', '\u{0}', '\u{1f}', '\u{7f}', 'ü', '😀'] {
+                    let text = format!("{}{special}{}\"", &plain[..at], &plain[at..]);
+                    let json = json(ColumnData::String(Some(text.clone().into())));
+                    assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+                    assert_eq!(json.len(), serde_json::to_string(&text).unwrap().len(), "{json}");
+                }
+            }
+        }
     }
 
     #[test]

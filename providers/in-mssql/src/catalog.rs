@@ -138,6 +138,7 @@ fn column(row: &Row) -> Column {
     let mut label = serde_json::to_vec(&name).unwrap_or_default();
     label.push(b':');
     Column {
+        is_large: sql.is_large(),
         sql,
         ordinal: usize::try_from(number(row, 3)).unwrap_or_default(),
         label,

@@ -46,9 +46,10 @@ pub(crate) struct Config {
     /// How many transactions are read in one round, at most.
     #[serde(default = "max_transactions")]
     pub(crate) max_transactions: usize,
-    /// How many rows are asked for at once follows from their measured size and this.
-    #[serde(default = "max_batch_bytes")]
-    pub(crate) max_batch_bytes: ByteSize,
+    /// How many rows of a table are asked for at once follows from their measured size and this. Default: the tables
+    /// that are read share 4 MiB, each has at least 1 MiB.
+    #[serde(default)]
+    pub(crate) max_batch_bytes: Option<ByteSize>,
     /// `host`: the host keeps the checkpoints. `table`: also `cdc_offsets` in the watched database, as the original does.
     /// Default: `table` where `cdc_offsets` is there, else `host`; with leases `table`, unless the output keeps the
     /// checkpoints for all instances.
@@ -185,10 +186,6 @@ fn max_transactions() -> usize {
     10_000
 }
 
-fn max_batch_bytes() -> ByteSize {
-    ByteSize(1 << 20)
-}
-
 /// Which tables are meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Tables {
@@ -213,7 +210,7 @@ impl Config {
             let text = "`poll_interval` is longer than `max_poll_interval`";
             return Err(Error::config("poll_interval", text));
         }
-        if !(4 << 10..=64 << 20).contains(&self.max_batch_bytes.0) {
+        if self.max_batch_bytes.is_some_and(|size| !(4 << 10..=64 << 20).contains(&size.0)) {
             let text = "`max_batch_bytes` is \"4KiB\" to \"64MiB\"";
             return Err(Error::config("max_batch_bytes", text));
         }

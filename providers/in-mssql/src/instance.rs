@@ -37,6 +37,8 @@ pub(crate) struct Column {
     /// `"name":`, as it stands in an envelope.
     pub(crate) label: Vec<u8>,
     pub(crate) is_key: bool,
+    /// Whether null in an update's row may stand for a value that was not changed.
+    pub(crate) is_large: bool,
     pub(crate) nullable: bool,
 }
 

@@ -55,7 +55,16 @@ mod tests {
 
     fn column(name: &str, sql: &str, max_length: i32) -> Column {
         let sql = SqlType { name: sql.into(), max_length, precision: 0, scale: 0 };
-        Column { name: name.into(), sql, ordinal: 1, label: vec![], is_key: true, nullable: false }
+        let (is_large, label) = (sql.is_large(), vec![]);
+        Column {
+            name: name.into(),
+            sql,
+            ordinal: 1,
+            label,
+            is_key: true,
+            is_large,
+            nullable: false,
+        }
     }
 
     #[test]

@@ -36,13 +36,13 @@ impl Lsn {
         hex
     }
 
-    /// Appends what [`Display`](fmt::Display) shows; each change has three of them.
+    /// Appends what [`Display`](fmt::Display) shows; each change has one of its own.
     pub(crate) fn push(self, out: &mut Vec<u8>) {
-        let hex = self.hex();
-        for (part, after) in [(&hex[..8], &b":"[..]), (&hex[8..16], b":"), (&hex[16..], b"")] {
-            out.extend_from_slice(part);
-            out.extend_from_slice(after);
-        }
+        let (hex, mut text) = (self.hex(), *b"00000000:00000000:0000");
+        text[..8].copy_from_slice(&hex[..8]);
+        text[9..17].copy_from_slice(&hex[8..16]);
+        text[18..].copy_from_slice(&hex[16..]);
+        out.extend_from_slice(&text);
     }
 
     /// The next one, as `sys.fn_cdc_increment_lsn` has it.

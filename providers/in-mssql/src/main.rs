@@ -1,12 +1,15 @@
 //! Reads every change of SQL Server tables from their change tables, after the rows as they stand.
 //!
 //! Reading order: `input` (what happens when), `start` (where each table begins), `round` (the order of
-//! what comes), `source` and `page` (one table's changes), `change` (a row becomes an envelope).
+//! what comes), `source`, `ask` and `page` (one table's changes), `change` and `envelope`
+//! (what a row becomes).
 
+mod ask;
 mod backoff;
 mod catalog;
 mod change;
 mod config;
+mod envelope;
 mod explain;
 mod infrastructure;
 mod input;

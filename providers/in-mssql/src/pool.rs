@@ -8,8 +8,9 @@ use dstream_mssql::{Connection, Session};
 use dstream_sdk::{Error, Result};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use crate::ask::Ask;
 use crate::lsn::Lsn;
-use crate::page::{Ask, Page};
+use crate::page::Page;
 
 type Answer = Result<(Page, Lsn)>;
 type Job = (Ask, oneshot::Sender<Answer>);
@@ -84,7 +85,7 @@ async fn read(connection: &Connection, session: &mut Option<Session>, ask: &Ask)
         Some(session) => session,
         none => none.insert(Session::connect(connection).await?),
     };
-    ask.read(session).await
+    Page::read(session, ask).await
 }
 
 /// The answer, once it is there.

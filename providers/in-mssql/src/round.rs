@@ -76,6 +76,7 @@ impl Round {
         bound: &Bound,
     ) -> Self {
         for member in &members {
+            sources[*member].sizing.share(members.len());
             sources[*member].begin(pool, bound.upto, &bound.times);
         }
         Self { members, current: None, touched: Vec::new(), rows: 0 }

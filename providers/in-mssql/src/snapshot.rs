@@ -52,13 +52,14 @@ pub(crate) async fn piece(
     let rows = if order.is_empty() { usize::MAX } else { source.sizing.rows() };
     let sql = select(&instance, &order, rows, reading.after.as_deref());
     let (mut count, mut bytes, mut last) = (0, 0, None);
-    let (position, epoch) = (&source.state, source.epoch);
+    // The same for every row.
+    let end = metadata(&instance, "read", &source.state, source.epoch);
     let taken = session
         .each(&sql, |item| {
             let QueryItem::Row(row) = item else { return Ok(()) };
             batch.line(|out| {
                 let start = out.len();
-                envelope(&instance, &row, position, epoch, out);
+                envelope(&instance, &row, &end, out);
                 bytes += out.len() - start;
             })?;
             count += 1;
@@ -108,28 +109,26 @@ fn values(instance: &Instance, order: &[&crate::instance::Column], row: &Row) ->
     order.iter().map(|column| value(&column.name).unwrap_or_default()).collect()
 }
 
-fn envelope(instance: &Instance, row: &Row, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
+fn envelope(instance: &Instance, row: &Row, end: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"data":{"#);
-    for (at, column) in instance.columns.iter().enumerate() {
+    for (at, (column, (_, value))) in instance.columns.iter().zip(row.cells()).enumerate() {
         out.extend_from_slice(if at > 0 { b"," } else { b"" });
         out.extend_from_slice(&column.label);
-        match cell(row, at) {
-            Some(value) => write_json(value, out),
-            None => out.extend_from_slice(b"null"),
-        }
+        write_json(value, out);
     }
     out.push(b'}');
-    metadata(instance, "read", state, epoch, out);
+    out.extend_from_slice(end);
 }
 
 /// The rows of an earlier reading are no rows any more.
 fn truncate(instance: &Instance, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"data":null"#);
-    metadata(instance, "truncate", state, epoch, out);
+    out.extend_from_slice(&metadata(instance, "truncate", state, epoch));
 }
 
-fn metadata(instance: &Instance, op: &str, state: &State, epoch: Option<u64>, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#","metadata":{"stream":"#);
+/// What stands behind the data, to the envelope's end.
+fn metadata(instance: &Instance, op: &str, state: &State, epoch: Option<u64>) -> Vec<u8> {
+    let mut out = br#","metadata":{"stream":"#.to_vec();
     out.extend_from_slice(&instance.label);
     // A Vec takes everything. Before every change behind the commit, as text too.
     write!(out, r#","op":"{op}","position":"{}/0""#, state.lsn).unwrap_or_default();
@@ -137,4 +136,5 @@ fn metadata(instance: &Instance, op: &str, state: &State, epoch: Option<u64>, ou
         write!(out, r#","epoch":{epoch}"#).unwrap_or_default();
     }
     out.extend_from_slice(b"}}");
+    out
 }

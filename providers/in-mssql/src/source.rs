@@ -5,11 +5,12 @@ use std::sync::Arc;
 use dstream_sdk::{Result, tracing};
 use tokio::sync::oneshot;
 
+use crate::ask::{After, Ask};
 use crate::change::Place;
 use crate::explain;
 use crate::instance::Instance;
 use crate::lsn::Lsn;
-use crate::page::{After, Ask, Page};
+use crate::page::Page;
 use crate::pool::{Pool, answer};
 use crate::sizing::Sizing;
 use crate::state::State;
@@ -105,15 +106,20 @@ impl Source {
 
     fn ask(&mut self, pool: &Pool, after: After) {
         let (instance, rows) = (self.instance().clone(), self.sizing.rows());
+        let bytes = self.sizing.bytes();
         let (times, epoch) = (self.times.clone(), self.epoch);
-        let ask = Ask { instance, after, upto: self.upto, rows, times, epoch };
+        let ask = Ask { instance, after, upto: self.upto, rows, bytes, times, epoch };
         self.coming = Some(pool.ask(ask));
     }
 
     /// Sees to it that the next line is there, where there is one.
     pub(crate) async fn fill(&mut self, pool: &Pool) -> Result<()> {
         while self.at >= self.page.lines.len() {
-            let Some(coming) = self.coming.take() else { return Ok(()) };
+            let Some(coming) = self.coming.take() else {
+                // Nobody needs its memory until more comes.
+                (self.page, self.at) = (Page::default(), 0);
+                return Ok(());
+            };
             let (page, oldest) = answer(coming).await?;
             self.check_lost(oldest)?;
             self.sizing.measured(page.rows, page.bytes.len());

@@ -98,7 +98,7 @@ pub(crate) async fn source(
     mut instances: Vec<Arc<Instance>>,
     known: Option<State>,
 ) -> Result<Source> {
-    let sizing = Sizing::new(config.max_batch_bytes.0);
+    let sizing = Sizing::new(config.max_batch_bytes.map(|size| size.0));
     let had = known.is_some();
     let mut state = match known {
         Some(state) => state,
