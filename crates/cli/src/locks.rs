@@ -1,6 +1,6 @@
 //! What commands do with the lock file: choose again, and look whether a tag was moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dstream_config::Diagnostic;
 use dstream_registry::{Locked, PinError, PullError, RemoteError, Wanted};
@@ -105,14 +105,21 @@ pub(crate) async fn check_tags(
 ) -> Result<()> {
     let remote = project.registry.remote();
     let lock = remote.lock();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut silent) = (Vec::new(), BTreeSet::new());
     for wanted in wanted.values() {
         let Ok(locked) = wanted.locked(&lock) else { continue };
+        // One that did not answer once is not waited for again.
+        if silent.contains(wanted.reference().registry()) {
+            continue;
+        }
         match remote.store().unmoved(wanted, locked).await {
             Ok(()) => {}
             Err(error @ PinError::Moved { .. }) => wrong.push(diagnostic(&error)),
             Err(PinError::Pull(PullError::Oci(error))) => {
-                context.screen.error(&format!("warning: not compared with its tag: {error}"));
+                let registry = wanted.reference().registry();
+                silent.insert(registry);
+                let line = format!("warning: tags of {registry} are not compared: {error}");
+                context.screen.error(&line);
             }
             Err(error) => wrong.push(diagnostic(&error)),
         }
