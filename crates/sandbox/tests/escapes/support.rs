@@ -129,5 +129,5 @@ fn prepare(folder: &Path, sandbox: Option<&Sandbox>) -> Result<Confinement, Sand
 
 /// What the last system call said.
 pub(crate) fn checked(result: libc::c_long) -> io::Result<i64> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i64) }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dstream_engine::describe::describe;
+use dstream_engine::describe::{Asked, describe};
 use dstream_protocol::Description;
 use dstream_registry::oci::{Form, Publication};
 use dstream_registry::remote::Listener;
@@ -130,7 +130,7 @@ async fn described(
         Some(path) => {
             let path = std::path::absolute(path)
                 .map_err(|e| Problem::io(format!("cannot use {}", path.display()), &e))?;
-            let asked = describe(&path, &context.environment).await;
+            let asked = describe(Asked::local(&path, &context.environment)).await;
             Some(asked.map_err(|e| {
                 Problem::usage(e.to_string())
                     .help("a provider that is published must answer `describe`; docs/protocol.md says how")
