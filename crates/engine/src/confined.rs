@@ -73,10 +73,11 @@ pub(crate) fn explain<'a>(
     let Some(member) = members.into_iter().find(failed) else { return failure };
     let Some(sandbox) = &member.block.sandbox else { return failure };
     let words = failure.message.clone() + "\n" + &failure.stderr.join("\n");
-    if failure.kind == FailureKind::Spawn {
+    let words = words.to_lowercase();
+    if failure.kind == FailureKind::Spawn && words.contains("permission denied") {
         failure.help.extend(interpreter(&member.program.path));
     }
-    failure.help.extend(hints(sandbox, &words.to_lowercase()));
+    failure.help.extend(hints(sandbox, &words));
     failure
 }
 

@@ -44,7 +44,8 @@ pub(crate) fn ruleset(
         rules = rule(rules, file, READ)?;
     }
     for path in &sandbox.write {
-        let path = wanted.folder.join(path);
+        // Easier to read in messages without a dot at its end.
+        let path: PathBuf = wanted.folder.join(path).components().collect();
         keeps_out(wanted, &path)?;
         rules = rule(rules, named("write", &path)?, WRITE)?;
     }

@@ -11,6 +11,7 @@ mod help;
 mod infrastructure;
 mod look;
 mod run;
+mod sandbox;
 mod state;
 mod streams;
 mod support;
