@@ -230,3 +230,7 @@ const PRELUDE: [sock_filter; 5] = [
     sock_filter { code: IF_AT_LEAST, jt: 0, jf: 1, k: 1 << 30 },
     sock_filter { code: RETURN, jt: 0, jf: 0, k: NO_SUCH_CALL },
 ];
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

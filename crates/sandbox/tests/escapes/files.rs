@@ -117,7 +117,7 @@ fn a_device_cannot_be_made() {
 fn a_program_outside_cannot_be_started() {
     let place = Place::new();
     place.refuses(&["execute", "/usr/bin/id"], EACCES, nothing);
-    fs::copy("/usr/bin/id", place.path("out/id")).unwrap();
+    copy_program("/usr/bin/id", &place.path("out/id"));
     place.refuses(&["execute", &place.path("out/id")], EACCES, nothing);
 }
 

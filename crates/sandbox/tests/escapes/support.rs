@@ -76,6 +76,13 @@ impl Place {
     }
 }
 
+/// A copy that can be executed at once. Made by a program of its own: a descriptor of this process is
+/// open in every process that another test is just starting, and a file that is being written is busy.
+pub(crate) fn copy_program(from: &str, to: &str) {
+    let copied = Command::new("cp").args(["-p", from, to]).status().unwrap();
+    assert!(copied.success());
+}
+
 pub(crate) fn nothing() {}
 
 /// Whether this runs as root: some attempts succeed without a sandbox only then.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use dstream_sandbox::{Confinement, Wanted};
 use dstream_task::Sandbox;
 
+use super::support::copy_program;
+
 /// Runs a program in a sandbox.
 fn confined(program: &str, args: &[&str], read: &[&str]) -> std::io::Result<Output> {
     let sandbox =
@@ -61,11 +63,12 @@ except PermissionError: print('refused')";
 #[test]
 fn a_script_whose_interpreter_may_not_be_read_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("p.sh");
-    std::fs::write(&script, "#!/bin/bash\necho started\n").unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "#!/bin/bash\necho started\n").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&script, mode).unwrap();
-    let script = script.display().to_string();
+    std::fs::set_permissions(&text, mode).unwrap();
+    let script = folder.path().join("p.sh").display().to_string();
+    copy_program(&text.display().to_string(), &script);
     let error = confined(&script, &[], &[]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     assert_eq!(confined(&script, &[], &["/usr/bin/bash"]).unwrap().stdout, b"started\n");
