@@ -30,6 +30,7 @@ fn every_path_that_a_document_names_exists() {
         "CONTRIBUTING.md",
         "docs/operations.md",
         "docs/protocol.md",
+        "docs/security.md",
     ] {
         for path in paths(document) {
             checked += 1;

@@ -43,6 +43,7 @@ fn every_setting_is_in_the_configuration_reference() {
     let places = [
         ("## `task", task(unknown)),
         ("### `input`", "task \"t\" {\n input {\n provider = \"a\"\n }\n output {\n provider = \"b\"\n qqq = 1\n }\n}\n".to_owned()),
+        ("### `sandbox`", format!("task \"t\" {{\n input {{\n provider = \"a\"\n sandbox {{\n{unknown}\n}}\n }}\n output {{\n provider = \"b\"\n }}\n}}\n")),
         ("### `retry`", task(&format!("retry {{\n{unknown}\n}}"))),
         ("### `dead_letter`", task(&format!("dead_letter {{\n{unknown}\n}}"))),
         ("### `lock`", task(&format!("lock {{\n{unknown}\n}}"))),

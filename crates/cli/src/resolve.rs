@@ -1,7 +1,7 @@
 //! Blocks become programs, checked against what their providers say of themselves.
 
 use dstream_config::Diagnostic;
-use dstream_engine::describe::{DescribeError, describe_cached};
+use dstream_engine::describe::{Asked, DescribeError, describe_cached};
 use dstream_engine::{Member, Program, Protocol, Route};
 use dstream_protocol::{Capability, Description, Role, VERSION};
 use dstream_registry::Declared;
@@ -99,7 +99,14 @@ async fn provider(
     })?;
     let ask = async || {
         let cache = project.data.join("cache").join("describe");
-        describe_cached(&found.path, &context.environment, &cache).await
+        let asked = Asked {
+            program: &found.path,
+            environment: &context.environment,
+            from_registry: found.from_registry,
+            sandbox: block.sandbox.as_ref(),
+            folder: &project.folder,
+        };
+        describe_cached(asked, &cache).await
     };
     let (protocol, description) = match found.declared {
         Declared::V1 => (Protocol::V1, None),
@@ -119,6 +126,7 @@ async fn provider(
         },
     };
     let mut program = Program::new(found.path, protocol);
+    program.from_registry = found.from_registry;
     program.delivery = description.as_ref().map(|d| d.delivery);
     Ok(Provider { member: Member { role, block: block.clone(), program }, description })
 }

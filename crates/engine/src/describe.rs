@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use dstream_protocol::Description;
 use dstream_protocol::limits::{DESCRIBE_MAX_BYTES, DESCRIBE_TIMEOUT};
+use dstream_sandbox::SandboxError;
+use dstream_task::Sandbox;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::process::{describe_status, is_common};
+#[cfg(unix)]
+use crate::process::before_exec;
+use crate::process::{Confines, Scratch, describe_status, is_common};
 use crate::state::{make_folder, replace_file};
 
 /// Why there is no description.
@@ -32,29 +36,66 @@ pub enum DescribeError {
     Unreadable(String, String),
 }
 
+/// Who is asked. To be asked is to be started: what confines a provider when it runs confines it here.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its file.
+    pub program: &'a Path,
+    /// The host's environment, of which it gets a part.
+    pub environment: &'a [(String, String)],
+    /// Whether it comes from a registry.
+    pub from_registry: bool,
+    /// The sandbox of the block that it stands in.
+    pub sandbox: Option<&'a Sandbox>,
+    /// Where relative paths of the sandbox begin.
+    pub folder: &'a Path,
+}
+
+impl<'a> Asked<'a> {
+    /// A program of this machine, in no sandbox.
+    pub fn local(program: &'a Path, environment: &'a [(String, String)]) -> Self {
+        let folder = Path::new("");
+        Self { program, environment, from_registry: false, sandbox: None, folder }
+    }
+}
+
 /// Runs `PROGRAM describe` in an empty folder, with stdin closed, within limits of time and size.
 ///
 /// # Errors
 /// Where it cannot be started, takes too long, fails, or answers something else.
-pub async fn describe(
-    program: &Path,
-    environment: &[(String, String)],
-) -> Result<Description, DescribeError> {
-    let name = program.display().to_string();
-    let empty =
-        EmptyFolder::new().map_err(|e| DescribeError::Spawn(name.clone(), e.to_string()))?;
-    let mut command = Command::new(program);
-    command.arg("describe").current_dir(&empty.0).env_clear();
-    command.envs(environment.iter().filter(|(n, _)| is_common(n)).cloned());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    #[cfg(unix)]
-    command.process_group(0);
-    let child = command.spawn().map_err(|e| DescribeError::Spawn(name.clone(), e.to_string()))?;
+pub async fn describe(asked: Asked<'_>) -> Result<Description, DescribeError> {
+    let name = asked.program.display().to_string();
+    let unstarted = |e: String| DescribeError::Spawn(name.clone(), e);
+    let empty = Scratch::new(asked.environment).map_err(|e| unstarted(e.to_string()))?;
+    let mut command = command(asked, &empty).map_err(|e| unstarted(e.to_string()))?;
+    let child = command.spawn().map_err(|e| unstarted(e.to_string()))?;
     let group = child.id().map(crate::process::Group::new);
     let answered = tokio::time::timeout(DESCRIBE_TIMEOUT, read(child, &name)).await;
     drop(group);
     let bytes = answered.map_err(|_| DescribeError::Timeout(name.clone(), DESCRIBE_TIMEOUT))??;
     serde_json::from_slice(&bytes).map_err(|e| DescribeError::Unreadable(name, e.to_string()))
+}
+
+fn command(asked: Asked<'_>, empty: &Scratch) -> Result<Command, SandboxError> {
+    let Asked { program, environment, from_registry, sandbox, folder } = asked;
+    let mut environment: Vec<(String, String)> =
+        environment.iter().filter(|(n, _)| is_common(n)).cloned().collect();
+    let confines = Confines { program, from_registry, sandbox, folder };
+    let confinement = confines.within(Some(empty), &environment)?;
+    if sandbox.is_some() {
+        environment.push(("TMPDIR".into(), empty.path().display().to_string()));
+    }
+    let mut command = Command::new(program);
+    command.arg("describe").current_dir(empty.path()).env_clear().envs(environment);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    #[cfg(unix)]
+    {
+        command.process_group(0);
+        before_exec(&mut command, None, confinement, None);
+    }
+    #[cfg(not(unix))]
+    drop(confinement);
+    Ok(command)
 }
 
 async fn read(mut child: tokio::process::Child, name: &str) -> Result<Vec<u8>, DescribeError> {
@@ -78,18 +119,14 @@ async fn read(mut child: tokio::process::Child, name: &str) -> Result<Vec<u8>, D
 ///
 /// # Errors
 /// As [`describe`]; a cache that cannot be read or written is no error.
-pub async fn describe_cached(
-    program: &Path,
-    environment: &[(String, String)],
-    cache: &Path,
-) -> Result<Description, DescribeError> {
-    let Some(stamp) = Stamp::of(program) else { return describe(program, environment).await };
+pub async fn describe_cached(asked: Asked<'_>, cache: &Path) -> Result<Description, DescribeError> {
+    let Some(stamp) = Stamp::of(asked.program) else { return describe(asked).await };
     let file = cache.join(format!("{}.json", stamp.key()));
     let cached = std::fs::read(&file).ok().and_then(|b| serde_json::from_slice::<Cached>(&b).ok());
     if let Some(cached) = cached.filter(|c| c.stamp == stamp) {
         return Ok(cached.description);
     }
-    let description = describe(program, environment).await?;
+    let description = describe(asked).await?;
     let entry = Cached { stamp, description: description.clone() };
     let written = serde_json::to_vec(&entry)
         .map_err(std::io::Error::other)
@@ -130,25 +167,5 @@ impl Stamp {
     fn key(&self) -> String {
         let hash = Sha256::digest(self.path.to_string_lossy().as_bytes());
         hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
-    }
-}
-
-/// A folder without anything in it, gone when dropped.
-struct EmptyFolder(PathBuf);
-
-impl EmptyFolder {
-    fn new() -> std::io::Result<Self> {
-        let name = format!("dstream-describe-{}", uuid::Uuid::new_v4());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for EmptyFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, "a temporary folder stays");
-        }
     }
 }

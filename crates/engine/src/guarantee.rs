@@ -94,6 +94,7 @@ mod tests {
             critical: true,
             pass_env: Vec::new(),
             env: Default::default(),
+            sandbox: None,
         };
         let mut program = Program::new(name, protocol);
         program.delivery = Some(delivery);

@@ -14,6 +14,7 @@
 //! - `relay`, `account`, `rejections`: lines from pipe to pipe; whether they add up; those that are refused
 //! - `ledger`, `saver`: which checkpoint is where; saved, then acknowledged
 //! - `process`, `lines`, `startup`, `handshake`: child processes, their pipes, their first line
+//! - `confined`: providers in a sandbox, and what it may have to do with their failures
 //! - `hub`, `report`: what all of these share; what they tell
 
 pub mod cancel;
@@ -30,6 +31,7 @@ pub mod state;
 
 mod account;
 mod attempt;
+mod confined;
 mod handshake;
 mod hub;
 mod ledger;

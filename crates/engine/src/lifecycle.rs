@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::confined;
 use crate::event::EventSink;
 use crate::failure::{Failure, FailureKind};
 use crate::lines::LineReader;
@@ -66,6 +67,11 @@ pub struct LifecycleAnswer {
 /// # Errors
 /// Where it cannot be started, does not end in time, ends without success, or reports an error.
 pub async fn call(request: LifecycleRequest<'_>) -> Result<LifecycleAnswer, Failure> {
+    let member = request.member;
+    answer(request).await.map_err(|failure| confined::explain([member], failure))
+}
+
+async fn answer(request: LifecycleRequest<'_>) -> Result<LifecycleAnswer, Failure> {
     let spawner = Spawner::new()
         .map_err(|e| Failure::new(FailureKind::Spawn, format!("cannot start a thread: {e}")))?;
     let call = Call { tail: Tail::default(), mask: Mask::new(request.secrets), request, spawner };
@@ -108,12 +114,15 @@ impl Call<'_> {
         for value in env.values_mut() {
             *value = self.resolve(value)?;
         }
+        let mut environment = environment(self.request.environment, &member.block, &env);
+        let confined = confined::prepare(member, self.request.folder, &mut environment)?;
         let process = StartProcess {
             program: member.program.path.clone(),
             args: member.program.args.clone(),
             folder: self.request.folder.to_owned(),
-            environment: environment(self.request.environment, &member.block, &env),
+            environment,
             lock: None,
+            confined,
         };
         let cannot = |e: std::io::Error| {
             let path = member.program.path.display();

@@ -255,6 +255,7 @@ mod tests {
             critical: true,
             pass_env: Vec::new(),
             env: BTreeMap::new(),
+            sandbox: None,
         };
         Member { role, block, program: Program::new("db", Protocol::V2) }
     }

@@ -34,6 +34,8 @@ pub struct Program {
     pub args: Vec<String>,
     /// What it speaks.
     pub protocol: Protocol,
+    /// Whether it comes from a registry: it then gets no new privileges, and limits.
+    pub from_registry: bool,
     /// What it declares of delivery, where it has been described.
     pub delivery: Option<Delivery>,
 }
@@ -41,7 +43,7 @@ pub struct Program {
 impl Program {
     /// A program without arguments.
     pub fn new(path: impl Into<PathBuf>, protocol: Protocol) -> Self {
-        Self { path: path.into(), args: Vec::new(), protocol, delivery: None }
+        Self { path: path.into(), args: Vec::new(), protocol, from_registry: false, delivery: None }
     }
 }
 

@@ -10,6 +10,7 @@ use dstream_task::{Retry, Secrets, Task};
 
 use crate::attempt::{Attempt, End};
 use crate::cancel::{Cancel, Stop};
+use crate::confined;
 use crate::dead_letter::DeadLetters;
 use crate::event::{EventKind, EventSink, Totals};
 use crate::failure::{Failure, FailureKind};
@@ -207,7 +208,7 @@ impl Runner {
                 }
                 End::Done => return Outcome::Stopped,
                 End::Killed => return Outcome::Killed,
-                End::Failed(failure) => failure,
+                End::Failed(failure) => confined::explain(self.request.route.members(), failure),
             };
             if self.counters.saved.load(Relaxed) > saved {
                 waits = backoff(&retry);

@@ -18,6 +18,8 @@ pub struct Found {
     pub path: PathBuf,
     /// What is known of the protocol that it speaks.
     pub declared: Declared,
+    /// Whether it was pulled from a registry: somebody else has made it.
+    pub from_registry: bool,
 }
 
 /// Why there is no program.
@@ -97,14 +99,15 @@ impl Registry {
     ) -> Result<Found, FindError> {
         if let Some(wanted) = self.remote.wanted(source).map_err(RemoteError::from)? {
             let Installed { path, description } = self.remote.find(&wanted).await?;
-            return Ok(Found { path, declared: Declared::pulled(description, protocol) });
+            let declared = Declared::pulled(description, protocol);
+            return Ok(Found { path, declared, from_registry: true });
         }
         let (path, named) = match source {
             Source::Path(path) => (program::at(&self.folder, path)?, false),
             Source::Name(name) | Source::Ref(name) => (self.search.find(role, name)?, true),
         };
         let declared = Declared::of(&path, protocol, named)?;
-        Ok(Found { path, declared })
+        Ok(Found { path, declared, from_registry: false })
     }
 
     /// The task file's folder.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::sandbox::Sandbox;
 use crate::settings::{DeadLetter, Guarantee, Limits, Lock, Retry, Schedule};
 
 /// One task: inputs, transforms in order, outputs, and how they are run.
@@ -66,6 +67,9 @@ pub struct Block {
     /// Variables that are set for the provider. Values may be secret references.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Value>,
+    /// What the provider may reach. Absent: whatever its user may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
 }
 
 fn yes() -> bool {

@@ -12,6 +12,7 @@ mod infrastructure;
 mod look;
 mod registry;
 mod run;
+mod sandbox;
 mod state;
 mod streams;
 mod support;

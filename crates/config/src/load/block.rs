@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::fields::{Fields, Shape};
 use super::reader::Reader;
-use super::{config, header, single, task};
+use super::{config, header, sandbox, single, task};
 use crate::diagnostic::Diagnostic;
 use crate::loaded::Loaded;
 use crate::spans::BlockSpans;
@@ -21,7 +21,7 @@ const SOURCES: [&str; 3] = ["provider", "provider_ref", "provider_path"];
 const INPUT: Shape = Shape {
     what: "this block",
     settings: &["provider", "provider_ref", "provider_path", "protocol", "pass_env", "env"],
-    blocks: &["config", "env"],
+    blocks: &["config", "env", "sandbox"],
 };
 
 const OUTPUT: Shape = Shape {
@@ -35,7 +35,7 @@ const OUTPUT: Shape = Shape {
         "pass_env",
         "env",
     ],
-    blocks: &["config", "env"],
+    blocks: &["config", "env", "sandbox"],
 };
 
 /// The names of the blocks of one role: labels, which several blocks must have.
@@ -116,6 +116,7 @@ pub(super) fn load(
         critical: reader.bool(fields.setting_of("critical")).unwrap_or(true),
         pass_env: reader.texts(fields.setting_of("pass_env")).unwrap_or_default(),
         env,
+        sandbox: sandbox::load(fields.blocks("sandbox"), reader),
     })
 }
 

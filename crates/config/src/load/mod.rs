@@ -5,6 +5,7 @@ mod config;
 mod fields;
 mod reader;
 mod registries;
+mod sandbox;
 mod schedule;
 mod settings;
 mod task;

@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use dstream_protocol::Role;
+use dstream_task::{Connect, Network, Sandbox, Target};
 use serde_json::json;
 
 use crate::{Inputs, Loaded, Select, SourceFile, check_against_schema, parse, render};
@@ -164,4 +165,55 @@ fn relative_files_begin_at_the_folder_of_the_task_file() {
     assert_eq!(config(&loaded)["d"], dir.path().display().to_string());
     let missing = crate::load(&dir.path().join("none.hcl"), &Inputs::empty()).unwrap_err();
     assert!(missing.to_string().contains("cannot read"));
+}
+
+/// A task whose input has this sandbox.
+fn sandboxed(settings: &str) -> String {
+    format!(
+        "task \"t\" {{\n  input {{\n    provider = \"x\"\n    sandbox {{\n{settings}\n    }}\n  }}\n  output {{\n    provider = \"y\"\n  }}\n}}\n"
+    )
+}
+
+#[test]
+fn a_sandbox_is_what_its_block_says_and_there_is_none_without_one() {
+    let read = |settings: &str| {
+        let loaded = load(&sandboxed(settings), &Inputs::empty()).unwrap();
+        assert_eq!(loaded.tasks[0].outputs[0].sandbox, None);
+        loaded.tasks[0].inputs[0].sandbox.clone().unwrap()
+    };
+    assert_eq!(read(""), Sandbox::default());
+    let whole = read(
+        "read = [\"a\"]\nwrite = [\"b\"]\nconnect = [5432, \"udp\"]\nmax_memory_bytes = \"1GiB\"\nmaxOpenFiles = 64\nmax_processes = 9",
+    );
+    let udp = Target::Network(Network::Udp);
+    let expected = Sandbox {
+        read: vec!["a".into()],
+        write: vec!["b".into()],
+        connect: Connect::Only(vec![Target::Port(5432), udp]),
+        max_memory_bytes: Some(1 << 30),
+        max_open_files: Some(64),
+        max_processes: Some(9),
+    };
+    assert_eq!(whole, expected);
+    assert_eq!(read("connect = true").connect, Connect::All(true));
+    assert!(read("connect = false").connect.is_none());
+}
+
+#[test]
+fn a_sandbox_that_cannot_be_meant_is_an_error() {
+    let error = |settings: &str| load(&sandboxed(settings), &Inputs::empty()).unwrap_err();
+    for (settings, part) in [
+        ("conect = true", "did you mean `connect`?"),
+        ("connect = [0]", "from 1 to 65535"),
+        ("connect = [70000]", "from 1 to 65535"),
+        ("connect = [\"db:5432\"]", "bounds ports, not hosts"),
+        ("connect = \"udp\"", "this is a string"),
+        ("read = [\"\"]", "one of them is empty"),
+        ("write = \"out\"", "a list of strings"),
+        ("max_open_files = 0", "at least 1"),
+        ("}\nsandbox {", "sandbox"),
+    ] {
+        let error = error(settings);
+        assert!(error.contains(part), "{settings}: {error}");
+    }
 }

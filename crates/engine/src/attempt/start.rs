@@ -6,6 +6,7 @@ use dstream_protocol::{
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use crate::confined;
 use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::process::{StartProcess, environment};
@@ -59,12 +60,15 @@ fn process(runner: &Runner, member: &Member) -> Result<StartProcess, Failure> {
     for value in env.values_mut() {
         *value = resolve(runner, member, value)?;
     }
+    let mut environment = environment(&runner.request.environment, &member.block, &env);
+    let confined = confined::prepare(member, &runner.request.folder, &mut environment)?;
     Ok(StartProcess {
         program: member.program.path.clone(),
         args: member.program.args.clone(),
         folder: runner.request.folder.clone(),
-        environment: environment(&runner.request.environment, &member.block, &env),
+        environment,
         lock: runner.handle.inherited_lock(),
+        confined,
     })
 }
 

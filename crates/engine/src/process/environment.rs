@@ -70,6 +70,7 @@ mod tests {
             critical: true,
             pass_env: vec!["PGPASSWORD".into()],
             env: BTreeMap::new(),
+            sandbox: None,
         };
         let given = BTreeMap::from([("PORT".to_owned(), Value::from(5432))]);
         let names: Vec<_> = environment(&host, &block, &given)

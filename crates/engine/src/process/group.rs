@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::Notify;
 
+use super::scratch::Scratch;
+
 /// A provider's process group. Killed when dropped, unless its process has been reaped.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -11,11 +13,19 @@ pub(crate) struct Group {
     reaped: AtomicBool,
     /// Where there are no process groups: whoever owns the process is asked to kill it.
     pub(crate) kill: Notify,
+    /// Its temporary files, gone with it.
+    scratch: Option<Scratch>,
 }
 
 impl Group {
     pub(crate) fn new(pid: u32) -> Self {
-        Self { pid, reaped: AtomicBool::new(false), kill: Notify::new() }
+        Self { pid, reaped: AtomicBool::new(false), kill: Notify::new(), scratch: None }
+    }
+
+    /// Keeps the folder as long as the process lives.
+    pub(crate) fn keeping(mut self, scratch: Option<Scratch>) -> Self {
+        self.scratch = scratch;
+        self
     }
 
     pub(crate) fn pid(&self) -> u32 {

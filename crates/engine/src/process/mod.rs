@@ -1,13 +1,17 @@
-//! Child processes: their start, their group, their environment, their stderr, their end.
+//! Child processes: their start, their group, their environment, what confines them, their stderr, their end.
 
+mod confine;
 mod environment;
 mod group;
+mod scratch;
 mod spawn;
 mod stderr;
 mod until_gone;
 
+pub(crate) use confine::{Confined, Confines, before_exec};
 pub(crate) use environment::{environment, is_common};
 pub(crate) use group::Group;
+pub(crate) use scratch::Scratch;
 pub(crate) use spawn::{Pipes, Spawner, StartProcess};
 pub(crate) use stderr::{Tail, drain};
 pub(crate) use until_gone::{Stdout, UntilGone};
@@ -29,6 +33,7 @@ pub(crate) fn describe_status(status: ExitStatus) -> String {
             11 => " (SIGSEGV)",
             13 => " (SIGPIPE)",
             15 => " (SIGTERM)",
+            31 => " (SIGSYS)",
             _ => "",
         };
         return format!("signal {signal}{name}");

@@ -8,10 +8,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
+use dstream_sandbox::Confinement;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::confine::Confined;
+#[cfg(unix)]
+use super::confine::before_exec;
 use super::group::Group;
 use crate::state::InheritedLock;
 
@@ -23,6 +27,8 @@ pub(crate) struct StartProcess {
     pub(crate) environment: Vec<(String, String)>,
     /// Held by the provider too, as long as it lives.
     pub(crate) lock: Option<InheritedLock>,
+    /// What it is confined to, where it is.
+    pub(crate) confined: Option<Confined>,
 }
 
 /// A started process.
@@ -69,10 +75,11 @@ fn start(what: StartProcess) -> io::Result<Pipes> {
     command.args(&what.args).current_dir(&what.folder).env_clear().envs(what.environment);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true);
-    prepare(&mut command, what.lock);
+    let (confinement, scratch) = what.confined.map(|c| (c.confinement, c.scratch)).unzip();
+    prepare(&mut command, what.lock, confinement);
     let mut child = command.spawn()?;
     let gone = || io::Error::other("the process has no pipes");
-    let group = Group::new(child.id().ok_or_else(gone)?);
+    let group = Group::new(child.id().ok_or_else(gone)?).keeping(scratch.flatten());
     let stdin = child.stdin.take().ok_or_else(gone)?;
     let stdout = child.stdout.take().ok_or_else(gone)?;
     let stderr = child.stderr.take().ok_or_else(gone)?;
@@ -82,19 +89,9 @@ fn start(what: StartProcess) -> io::Result<Pipes> {
 }
 
 #[cfg(unix)]
-#[allow(unsafe_code, reason = "the only way to run code between fork and exec; see the comment")]
-fn prepare(command: &mut Command, lock: Option<InheritedLock>) {
+fn prepare(command: &mut Command, lock: Option<InheritedLock>, confinement: Option<Confinement>) {
     command.process_group(0);
-    let host = rustix::process::getpid();
-    let before_exec = move || {
-        if let Some(InheritedLock(file)) = &lock {
-            rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?;
-        }
-        die_with(host)
-    };
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes
-    // plain system calls (fcntl, prctl, getppid), and neither allocates nor takes a lock.
-    unsafe { command.pre_exec(before_exec) };
+    before_exec(command, lock, confinement, Some(rustix::process::getpid()));
 }
 
 /// Windows: Ctrl-C goes to every process of a console, but for those in a group of their own. A
@@ -102,24 +99,9 @@ fn prepare(command: &mut Command, lock: Option<InheritedLock>) {
 ///
 /// <https://learn.microsoft.com/windows/win32/procthread/process-creation-flags>
 #[cfg(windows)]
-fn prepare(command: &mut Command, _lock: Option<InheritedLock>) {
+fn prepare(command: &mut Command, _lock: Option<InheritedLock>, _confinement: Option<Confinement>) {
     const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
-}
-
-/// On Linux the kernel kills the provider when the host dies. Elsewhere the end of stdin or a
-/// broken stdout tells it.
-#[cfg(target_os = "linux")]
-fn die_with(host: rustix::process::Pid) -> io::Result<()> {
-    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    // The host may have died before the line above.
-    if getppid() == Some(host) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn die_with(_host: rustix::process::Pid) -> io::Result<()> {
-    Ok(())
 }
 
 /// Larger pipes mean fewer switches between processes. 1 MiB is the most that a user may ask for by

@@ -179,6 +179,7 @@ impl Project {
             critical: true,
             pass_env: Vec::new(),
             env: BTreeMap::new(),
+            sandbox: None,
         };
         let mut program = Program::new(path, protocol);
         program.delivery = Some(Delivery { replayable: true, ..Delivery::default() });

@@ -101,6 +101,7 @@ fn input(group: &Group, replay: &Replayed) -> Member {
         critical: true,
         pass_env: Vec::new(),
         env: std::collections::BTreeMap::new(),
+        sandbox: None,
     };
     let mut program = Program::new(&replay.dstream, Protocol::V2);
     program.args = vec!["internal".into(), "dead-letters".into(), path(&replay.file)];

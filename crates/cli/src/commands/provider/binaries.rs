@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dstream_engine::describe::describe;
+use dstream_engine::describe::{Asked, describe};
 use dstream_protocol::Description;
 use dstream_registry::oci::{Form, Parts, Publication};
 use dstream_registry::{Platform, Reference};
@@ -132,7 +132,7 @@ fn programs(arguments: &[String]) -> Result<BTreeMap<Platform, PathBuf>> {
 async fn ask(context: &Context, path: &Path) -> Result<Description> {
     let path = std::path::absolute(path)
         .map_err(|e| Problem::io(format!("cannot use {}", path.display()), &e))?;
-    describe(&path, &context.environment).await.map_err(|e| {
+    describe(Asked::local(&path, &context.environment)).await.map_err(|e| {
         Problem::usage(e.to_string())
             .help("a provider that is published must answer `describe`; docs/protocol.md says how")
     })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dstream_config::Diagnostic;
-use dstream_engine::describe::describe;
+use dstream_engine::describe::{Asked, describe};
 use dstream_protocol::{Description, Role};
 use dstream_registry::SearchPath;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) struct Describe {
 
 pub(crate) async fn run(context: &Context, args: &Describe) -> Result<Answer> {
     let path = find(context, &args.provider)?;
-    let description = describe(&path, &context.environment).await.map_err(|e| {
+    let description = describe(Asked::local(&path, &context.environment)).await.map_err(|e| {
         Problem::new(
             Exit::Failed,
             Diagnostic::error(e.to_string()).help(
