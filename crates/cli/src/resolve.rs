@@ -110,6 +110,7 @@ async fn provider(
     };
     let (protocol, description) = match found.declared {
         Declared::V1 => (Protocol::V1, None),
+        Declared::Other(description) => return Err(unspoken(project, block, &description).await),
         Declared::V2(Some(description)) => (Protocol::V2, Some(*description)),
         Declared::V2(None) => match ask().await {
             Ok(description) => (Protocol::V2, Some(description)),
@@ -151,6 +152,21 @@ fn asked_in_vain(error: &DescribeError) -> Box<Unfit> {
         .into()
 }
 
+/// It speaks other versions of the protocol; where it comes from, another version of it may not.
+async fn unspoken(project: &Project, block: &Block, description: &Description) -> Box<Unfit> {
+    let mut unfit = silent(description);
+    let remote = project.registry.remote();
+    if let Ok(Some(wanted)) = remote.wanted(&block.source)
+        && let Some(tag) = remote.store().speaking(&wanted).await
+    {
+        let source = wanted.reference().source();
+        unfit.diagnostic.help = vec![format!(
+            "{source} {tag} speaks one of them: ask for that, or for a newer dstream"
+        )];
+    }
+    unfit
+}
+
 fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Unfit>> {
     if description.protocol.contains(&VERSION) {
         return Ok(Protocol::V2);
@@ -158,12 +174,17 @@ fn spoken(description: &Description) -> std::result::Result<Protocol, Box<Unfit>
     if description.protocol.contains(&1) {
         return Ok(Protocol::V1);
     }
+    Err(silent(description))
+}
+
+/// It speaks no version of the protocol that the host does.
+fn silent(description: &Description) -> Box<Unfit> {
     let versions: Vec<String> = description.protocol.iter().map(u32::to_string).collect();
     let Description { name, version, .. } = description;
-    Err(Diagnostic::error(format!(
+    Diagnostic::error(format!(
         "{name} {version} speaks protocol version {}, and this dstream only 1 and 2",
         versions.join(" and ")
     ))
     .help("use a version of one of them that speaks a version of the other")
-    .into())
+    .into()
 }

@@ -17,6 +17,8 @@ pub enum Declared {
     Ask,
     /// Version 1: it must not be asked.
     V1,
+    /// A description names other versions only.
+    Other(Box<Description>),
 }
 
 /// A description beside a program cannot be read.
@@ -40,8 +42,7 @@ impl Declared {
             return Ok(Self::V1);
         }
         if let Some(description) = beside(path)? {
-            let speaks = protocol.is_some() || description.protocol.contains(&VERSION);
-            return Ok(if speaks { Self::V2(Some(Box::new(description))) } else { Self::V1 });
+            return Ok(Self::described(description, protocol));
         }
         Ok(match protocol {
             Some(_) => Self::V2(None),
@@ -56,12 +57,19 @@ impl Declared {
     /// the block does.
     pub(crate) fn pulled(description: Option<Description>, protocol: Option<u32>) -> Self {
         match (description, protocol) {
-            (_, Some(1)) => Self::V1,
-            (Some(d), _) if protocol.is_some() || d.protocol.contains(&VERSION) => {
-                Self::V2(Some(Box::new(d)))
-            }
+            (_, Some(1)) | (None, None) => Self::V1,
+            (Some(description), _) => Self::described(description, protocol),
             (None, Some(_)) => Self::V2(None),
-            _ => Self::V1,
+        }
+    }
+
+    fn described(description: Description, protocol: Option<u32>) -> Self {
+        let speaks = |version| description.protocol.contains(version);
+        match protocol {
+            Some(_) => Self::V2(Some(Box::new(description))),
+            None if speaks(&VERSION) => Self::V2(Some(Box::new(description))),
+            None if speaks(&1) => Self::V1,
+            None => Self::Other(Box::new(description)),
         }
     }
 }
@@ -125,6 +133,8 @@ mod tests {
         assert_eq!(of(read(V2), Some(1)), Declared::V1);
         assert_eq!(of(read(V1), None), Declared::V1);
         assert_eq!(of(None, None), Declared::V1);
+        let other = V2.replace("[2]", "[3]");
+        assert!(matches!(of(read(&other), None), Declared::Other(_)));
         assert_eq!(of(None, Some(2)), Declared::V2(None));
     }
 

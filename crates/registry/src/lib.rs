@@ -30,6 +30,7 @@ pub mod program;
 pub mod reference;
 pub mod remote;
 pub mod search;
+mod speaking;
 
 pub use cache::{Cache, CacheError};
 pub use declared::Declared;

@@ -18,6 +18,9 @@ const SECRET: &str = "$2b$04$OVFza2137FXAkZmXFkZFhOtCX4zx7qvzycIb0ejItLMAq1NL3Bq
 pub struct RegistrySetup {
     /// Whether it wants the user `dev` and the password `secret`.
     pub password: bool,
+    /// Who gives out tokens: the address to ask, and the certificate by which they are known, PEM. The service
+    /// and the issuer are called `test`.
+    pub token: Option<(String, String)>,
     /// A certificate and its key, PEM: it speaks TLS.
     pub tls: Option<(String, String)>,
 }
@@ -117,6 +120,13 @@ fn config(folder: &Path, port: u16, setup: &RegistrySetup) -> String {
     if setup.password {
         write("htpasswd", &format!("dev:{SECRET}\n"));
         text += &format!("auth:\n  htpasswd: {{realm: test, path: {}}}\n", at("htpasswd"));
+    }
+    if let Some((realm, certificate)) = &setup.token {
+        write("token.pem", certificate);
+        text += &format!(
+            "auth:\n  token: {{realm: \"{realm}\", service: test, issuer: test, rootcertbundle: {}}}\n",
+            at("token.pem")
+        );
     }
     text
 }

@@ -261,7 +261,8 @@ fn what_cannot_be_published_is_refused_with_the_reason() {
 
 #[test]
 fn what_is_stored_by_login_opens_a_registry_until_logout() {
-    let registry = OciRegistry::start_with(&RegistrySetup { password: true, tls: None });
+    let registry =
+        OciRegistry::start_with(&RegistrySetup { password: true, ..RegistrySetup::default() });
     let host = registry.host();
     let project = Project::new("");
     project.described("in-count", V2_INPUT, IN_COUNT);
@@ -406,5 +407,19 @@ fn a_catalogue_of_a_folder_is_published_and_searched() {
         &project,
         &["provider", "pull", &reference],
         &["is no provider", "vnd.dstream.catalogue"],
+    );
+}
+
+#[test]
+fn a_version_that_speaks_another_protocol_is_refused_with_one_that_does_not() {
+    let (registry, project) = published();
+    let later =
+        IN_COUNT.replace("1.2.0", "1.9.0").replace("\"protocol\": [2]", "\"protocol\": [3]");
+    assert_ne!(later, IN_COUNT.replace("1.2.0", "1.9.0"));
+    push(&project, &registry, "in-count", "v1.9.0", &format!("{V2_INPUT}\n# later\n"), &later);
+    fails(
+        &project,
+        &["init"],
+        &["in-count 1.9.0 speaks protocol version 3", "dstream-in-count v1.2.0 speaks one of them"],
     );
 }

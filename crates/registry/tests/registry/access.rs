@@ -7,10 +7,11 @@ use dstream_servers::{OciRegistry, RegistrySetup};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::support::{Desk, reference};
+use crate::tokens::Tokens;
 
 #[tokio::test]
 async fn a_registry_with_a_password_takes_the_right_one_and_says_where_a_wrong_one_came_from() {
-    let setup = RegistrySetup { password: true, tls: None };
+    let setup = RegistrySetup { password: true, ..RegistrySetup::default() };
     let registry = OciRegistry::start_with(&setup);
     let variable = variable_name(&registry.host());
     let desk = Desk::with(Hosts::new(), &[(&variable, "dev:secret")]);
@@ -44,8 +45,10 @@ async fn a_certificate_of_a_private_authority_is_trusted_where_it_is_named_and_n
     let key = KeyPair::generate().unwrap();
     let names = vec!["127.0.0.1".to_owned()];
     let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let setup =
-        RegistrySetup { password: false, tls: Some((certificate.pem(), key.serialize_pem())) };
+    let setup = RegistrySetup {
+        tls: Some((certificate.pem(), key.serialize_pem())),
+        ..RegistrySetup::default()
+    };
     let registry = OciRegistry::start_with(&setup);
 
     let folder = tempfile::tempdir().unwrap();
@@ -81,4 +84,26 @@ async fn certificates_that_are_none_are_an_error_that_names_the_file() {
     assert!(of().await.contains("ca.pem"));
     std::fs::write(&ca_file, "nothing of that kind").unwrap();
     assert!(of().await.contains("ca.pem"));
+}
+
+#[tokio::test]
+async fn tokens_are_asked_for_with_the_password_and_without_one_as_far_as_anybody_may() {
+    let tokens = Tokens::start().await;
+    let token = Some((tokens.realm.clone(), tokens.certificate.clone()));
+    let registry = OciRegistry::start_with(&RegistrySetup { token, ..RegistrySetup::default() });
+    let variable = variable_name(&registry.host());
+    let desk = Desk::with(Hosts::new(), &[(&variable, "dev:secret")]);
+    let wanted = Wanted::Exactly(desk.publish(&registry.host(), "v1", b"program").await);
+    let locked = desk.store.pin(&wanted).await.unwrap();
+    desk.store.install(&wanted, &locked, &|_| {}).await.unwrap();
+
+    let nobody = Desk::new();
+    let locked = nobody.store.pin(&wanted).await.unwrap();
+    nobody.store.install(&wanted, &locked, &|_| {}).await.unwrap();
+    let publication = nobody.publication(b"another");
+    let error = nobody.send(wanted.reference(), &publication, Form::Index).await.unwrap_err();
+    assert!(matches!(error, PullError::Oci(OciError::Unauthorised { .. })), "{error}");
+    let wrong = Desk::with(Hosts::new(), &[(&variable, "dev:wrong")]);
+    let error = wrong.store.pin(&wanted).await.unwrap_err();
+    assert!(error.help()[0].contains(&variable), "{error}: {:?}", error.help());
 }

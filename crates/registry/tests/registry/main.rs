@@ -8,3 +8,4 @@ mod breaks;
 mod forms;
 mod pins;
 mod support;
+mod tokens;
