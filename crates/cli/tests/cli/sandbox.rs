@@ -84,8 +84,10 @@ fn a_provider_in_a_sandbox_ends_with_its_host() {
     );
     let sleeper = "#!/bin/bash\nread -r _\necho $$ > out/pid\necho '{\"status\":\"ready\",\"protocol\":2}'\nexec sleep 60\n";
     project.script("lines", sleeper);
-    let mut run =
-        project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = project.command(&["run"]);
+    // What a killed host leaves behind goes with the project.
+    command.env("TMPDIR", project.folder());
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     until("the provider is there", || project.read("out/pid").ends_with('\n'));
     let provider = project.read("out/pid").trim().to_owned();
     let alive = || {
