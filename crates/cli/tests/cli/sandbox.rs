@@ -11,6 +11,7 @@ use super::support::*;
 /// A version-2 output that writes to `out/lines.txt`, and ends where it cannot.
 const WRITER: &str = r#"#!/bin/bash
 read -r command
+{ exec 3>> out/lines.txt; } || exit 1
 echo '{"status":"ready","protocol":2}'
 written=0
 while read -r line; do
@@ -20,7 +21,7 @@ while read -r line; do
       echo "{\"@committed\":{\"id\":$id,\"written\":$written}}"; written=0 ;;
     '{"@end":'*) exit 0 ;;
     '{"@'*) ;;
-    *) { echo "$line" >> out/lines.txt; } || exit 1; written=$((written + 1)) ;;
+    *) echo "$line" >&3; written=$((written + 1)) ;;
   esac
 done
 "#;
@@ -133,6 +134,7 @@ fn a_provider_from_a_registry_starts_with_little_and_one_of_this_machine_as_ever
     let project = Project::new(&task(&format!("provider_ref = \"{reference}\"")));
     project.script("self", SELFISH);
     project.described("lines", WRITER, OUT_LINES);
+    project.write("out/.keep", "");
     let dstream = |args: &[&str]| {
         let mut command: Command = project.command(args);
         let output = command.env("SECRET", "hunter2").output().unwrap();
