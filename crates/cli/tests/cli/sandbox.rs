@@ -11,6 +11,7 @@ use super::support::*;
 /// A version-2 output that writes to `out/lines.txt`, and ends where it cannot.
 const WRITER: &str = r#"#!/bin/bash
 read -r command
+{ exec 3>> out/lines.txt; } || exit 1
 echo '{"status":"ready","protocol":2}'
 written=0
 while read -r line; do
@@ -20,7 +21,7 @@ while read -r line; do
       echo "{\"@committed\":{\"id\":$id,\"written\":$written}}"; written=0 ;;
     '{"@end":'*) exit 0 ;;
     '{"@'*) ;;
-    *) { echo "$line" >> out/lines.txt; } || exit 1; written=$((written + 1)) ;;
+    *) echo "$line" >&3; written=$((written + 1)) ;;
   esac
 done
 "#;
@@ -84,8 +85,10 @@ fn a_provider_in_a_sandbox_ends_with_its_host() {
     );
     let sleeper = "#!/bin/bash\nread -r _\necho $$ > out/pid\necho '{\"status\":\"ready\",\"protocol\":2}'\nexec sleep 60\n";
     project.script("lines", sleeper);
-    let mut run =
-        project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = project.command(&["run"]);
+    // What a killed host leaves behind goes with the project.
+    command.env("TMPDIR", project.folder());
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     until("the provider is there", || project.read("out/pid").ends_with('\n'));
     let provider = project.read("out/pid").trim().to_owned();
     let alive = || {
@@ -131,6 +134,7 @@ fn a_provider_from_a_registry_starts_with_little_and_one_of_this_machine_as_ever
     let project = Project::new(&task(&format!("provider_ref = \"{reference}\"")));
     project.script("self", SELFISH);
     project.described("lines", WRITER, OUT_LINES);
+    project.write("out/.keep", "");
     let dstream = |args: &[&str]| {
         let mut command: Command = project.command(args);
         let output = command.env("SECRET", "hunter2").output().unwrap();

@@ -8,7 +8,9 @@ mod spawn;
 mod stderr;
 mod until_gone;
 
-pub(crate) use confine::{Confined, Confines, before_exec};
+#[cfg(unix)]
+pub(crate) use confine::before_exec;
+pub(crate) use confine::{Confined, Confines};
 pub(crate) use environment::{environment, is_common};
 pub(crate) use group::Group;
 pub(crate) use scratch::Scratch;

@@ -13,10 +13,7 @@ impl Scratch {
         let named = environment.iter().find(|(name, _)| name == "TMPDIR").map(|(_, v)| v.into());
         let parent: PathBuf = named.unwrap_or_else(std::env::temp_dir);
         let path = parent.join(format!("dstream-{}", uuid::Uuid::new_v4()));
-        let mut folder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        folder.create(&path).map_err(|e| {
+        make(&path).map_err(|e| {
             io::Error::new(e.kind(), format!("cannot make a folder in {}: {e}", parent.display()))
         })?;
         Ok(Self(path))
@@ -25,6 +22,18 @@ impl Scratch {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+}
+
+#[cfg(unix)]
+fn make(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Windows has a folder for each user.
+#[cfg(not(unix))]
+fn make(path: &Path) -> io::Result<()> {
+    std::fs::create_dir(path)
 }
 
 impl Drop for Scratch {

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use dstream_sandbox::{Confinement, Wanted};
+use dstream_sandbox::{Confinement, SandboxError, Wanted};
 use dstream_task::Sandbox;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-use super::support::copy_program;
+use super::support::{Place, copy_program};
 
 /// Runs a program in a sandbox.
 fn confined(program: &str, args: &[&str], read: &[&str]) -> std::io::Result<Output> {
@@ -86,4 +87,23 @@ fn a_start_takes_a_few_milliseconds_longer() {
     println!("a start takes {plain:?}, in a sandbox {inside:?}");
     // A loaded machine is no reason to fail; a filter of a thousand steps would be.
     assert!(inside < plain + Duration::from_millis(50), "{plain:?}, in a sandbox {inside:?}");
+}
+
+/// A filter of seccomp belongs to a thread: in this one there is no Landlock.
+#[test]
+fn where_the_kernel_has_no_landlock_nothing_is_started_and_the_message_names_what_has_it() {
+    let without = || {
+        let number = libc::SYS_landlock_create_ruleset;
+        let filter = SeccompFilter::new(
+            [(number, Vec::new())].into(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(libc::ENOSYS as u32),
+            std::env::consts::ARCH.try_into().unwrap(),
+        );
+        seccompiler::apply_filter(&BpfProgram::try_from(filter.unwrap()).unwrap()).unwrap();
+        Place::new().prepare().unwrap_err()
+    };
+    let error = std::thread::spawn(without).join().unwrap();
+    assert!(matches!(error, SandboxError::Kernel { abi: 3, .. }), "{error}");
+    assert!(error.to_string().contains("Linux 6.2") && error.help().contains("lsm="), "{error}");
 }
