@@ -1,7 +1,7 @@
 //! What `init` would pull for a task.
 
 use dstream_config::Diagnostic;
-use dstream_registry::pin::here;
+use dstream_registry::store::here;
 use dstream_registry::{Locked, Wanted};
 use dstream_task::Task;
 use serde_json::{Value, json};

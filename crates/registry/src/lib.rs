@@ -13,7 +13,8 @@
 //!
 //! - [`reference`], [`digest`], [`platform`]: how contents and machines are named
 //! - [`remote`]: what a project takes from registries, and what it may do about what is missing
-//! - [`pin`]: from what is asked for to what is locked, from there to a program
+//! - [`pin`]: what is asked for, against what is locked
+//! - [`store`]: registries and cache: from one to the other, and to a program
 //! - [`lock`]: the file that holds what is locked
 //! - [`oci`]: talking to registries
 //! - [`cache`]: what came from them
@@ -31,6 +32,7 @@ pub mod reference;
 pub mod remote;
 pub mod search;
 mod speaking;
+pub mod store;
 
 pub use cache::{Cache, CacheError};
 pub use declared::Declared;
@@ -39,9 +41,10 @@ pub use find::{FindError, Found, Registry};
 pub use lock::{LockError, LockFile, Locked};
 pub use oci::blob::{PullError, PullEvent};
 pub use oci::{Credentials, Host, Hosts, OciError, Registries};
-pub use pin::{PinError, Store, Wanted};
+pub use pin::{PinError, Wanted};
 pub use platform::Platform;
 pub use program::ProgramError;
 pub use reference::Reference;
 pub use remote::{Policy, Remote, RemoteError, RemoteEvent};
 pub use search::{Available, NameError, SearchPath};
+pub use store::Store;

@@ -9,8 +9,9 @@ use dstream_task::Source;
 
 use crate::lock::{LockError, LockFile, Locked};
 use crate::oci::blob::PullEvent;
-use crate::pin::{PinError, Store, Wanted, here};
+use crate::pin::{PinError, Wanted};
 use crate::reference::BadReference;
+use crate::store::{Store, here};
 
 /// What may be done about a provider that is not locked, or not on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

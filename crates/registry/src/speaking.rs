@@ -4,9 +4,10 @@ use dstream_protocol::{Description, VERSION};
 
 use crate::oci::Binary;
 use crate::oci::tags::versions;
-use crate::pin::{Store, Wanted};
+use crate::pin::Wanted;
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::store::Store;
 
 /// How many versions are looked at, newest first.
 const LOOKED_AT: usize = 10;

@@ -2,6 +2,7 @@
 //!
 //! - [`session`]: [`Registries`]: a client for each, with TLS and credentials as they are set
 //! - [`credentials`]: who we are: the environment, dstream's, Podman's and Docker's files
+//! - [`logins`]: dstream's own file of them
 //! - [`hosts`]: how each is reached
 //! - [`manifest`]: the small documents, bounded and checked
 //! - [`package`]: what they say of a provider
@@ -22,6 +23,7 @@ pub mod credentials;
 pub mod error;
 pub mod hosts;
 pub mod layout;
+pub mod logins;
 pub(crate) mod manifest;
 pub mod package;
 pub mod parts;

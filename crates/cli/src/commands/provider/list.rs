@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use dstream_config::Select;
 use dstream_registry::oci::tags::versions;
-use dstream_registry::pin::here;
+use dstream_registry::store::here;
 use dstream_registry::{Remote, Wanted};
 use serde_json::{Value, json};
 

@@ -4,7 +4,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dstream_registry::oci::credentials::{self, StoreError};
+use dstream_registry::oci::credentials;
+use dstream_registry::oci::logins::{self, StoreError};
 use serde_json::json;
 
 use super::desk;
@@ -49,14 +50,14 @@ pub(crate) async fn login(context: &Context, args: &Login) -> Result<Answer> {
         .check(&probe, &args.user, &password)
         .await
         .map_err(|e| e.help().into_iter().fold(Problem::usage(e.to_string()), Problem::help))?;
-    credentials::store(&file, &args.registry, &args.user, &password).map_err(|e| unstored(&e))?;
+    logins::store(&file, &args.registry, &args.user, &password).map_err(|e| unstored(&e))?;
     let text = format!("stored in {}", file.display());
     Ok(Answer::new(text, json!({ "registry": args.registry, "file": file.display().to_string() })))
 }
 
 pub(crate) fn logout(context: &Context, args: &Logout) -> Result<Answer> {
     let file = file(context)?;
-    let removed = credentials::remove(&file, &args.registry).map_err(|e| unstored(&e))?;
+    let removed = logins::remove(&file, &args.registry).map_err(|e| unstored(&e))?;
     let text = match removed {
         true => format!("removed from {}", file.display()),
         false => format!("nothing is stored for {} in {}", args.registry, file.display()),

@@ -3,7 +3,7 @@
 use clap::Args;
 use dstream_config::Select;
 use dstream_registry::cache::Held;
-use dstream_registry::pin::here;
+use dstream_registry::store::here;
 use dstream_registry::{Locked, PinError, Remote, Wanted};
 use serde_json::{Value, json};
 
