@@ -1,7 +1,7 @@
 //! Connections to registries: one client each, credentials and TLS as they are set.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oci_client::RegistryOperation;
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
@@ -16,6 +16,8 @@ use crate::reference::Reference;
 const AGENT: &str = concat!("dstream/", env!("CARGO_PKG_VERSION"));
 /// A registry that is there answers at once; one behind a slow line gets its time.
 const CONNECT: Duration = Duration::from_secs(15);
+/// How long a token is used: the least that one lives is a minute, by the distribution's token specification.
+const TOKEN: Duration = Duration::from_secs(45);
 /// Between two pieces of an answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -24,6 +26,15 @@ pub struct Registries {
     hosts: Hosts,
     credentials: Credentials,
     clients: Mutex<HashMap<String, Clients>>,
+    /// What a repository was opened with, for reading or for writing.
+    opened: Mutex<HashMap<(String, bool), Opened>>,
+}
+
+#[derive(Clone)]
+struct Opened {
+    auth: RegistryAuth,
+    place: Option<String>,
+    at: Instant,
 }
 
 #[derive(Clone)]
@@ -50,7 +61,7 @@ pub(crate) struct Session {
 impl Registries {
     /// With what is set and what is known of credentials.
     pub fn new(hosts: Hosts, credentials: Credentials) -> Self {
-        Self { hosts, credentials, clients: Mutex::default() }
+        Self { hosts, credentials, clients: Mutex::default(), opened: Mutex::default() }
     }
 
     /// Opens the repository of a reference, for reading or for writing.
@@ -67,16 +78,36 @@ impl Registries {
         let registry = at.registry();
         let host = self.hosts.get(registry).cloned().unwrap_or_default();
         let Clients { oci, http } = self.clients(registry, &host).await?;
-        let Credential { auth, place } = self.credentials.of(&at)?;
         let target = at.to_oci();
-        let token = oci.auth(&target, &auth, operation).await;
+        let key = (at.source(), matches!(operation, RegistryOperation::Push));
+        let known = self.opened.lock().await.get(&key).cloned();
+        let Opened { auth, place, .. } = match known.filter(|known| known.at.elapsed() < TOKEN) {
+            Some(known) => known,
+            None => {
+                let opened = self.authenticate(&oci, &at, operation).await?;
+                self.opened.lock().await.insert(key, opened.clone());
+                opened
+            }
+        };
+        let base = base(&at, &host);
+        Ok(Session { oci, http, reference: at, target, auth, base, place })
+    }
+
+    /// Asks the registry what it wants, and gets it.
+    async fn authenticate(
+        &self,
+        oci: &oci_client::Client,
+        at: &Reference,
+        operation: RegistryOperation,
+    ) -> Result<Opened, OciError> {
+        let Credential { auth, place } = self.credentials.of(at)?;
+        let token = oci.auth(&at.to_oci(), &auth, operation).await;
         let token = token
-            .map_err(|e| OciError::of(e, registry, &at.to_string()))
+            .map_err(|e| OciError::of(e, at.registry(), &at.to_string()))
             .map_err(|e| e.with_credentials(place.as_deref()))?;
         // Without a token the registry takes the password itself, or nothing.
         let auth = token.map_or(auth, RegistryAuth::Bearer);
-        let base = base(&at, &host);
-        Ok(Session { oci, http, reference: at, target, auth, base, place })
+        Ok(Opened { auth, place, at: Instant::now() })
     }
 
     /// Whether a registry takes a user and a password. Nothing is stored.
