@@ -11,7 +11,7 @@
 //!
 //! `provider_ref`, from the outside in:
 //!
-//! - [`reference`], [`digest`], [`platform`]: how contents and machines are named
+//! - [`mod@reference`], [`digest`], [`platform`]: how contents and machines are named
 //! - [`remote`]: what a project takes from registries, and what it may do about what is missing
 //! - [`pin`]: what is asked for, against what is locked
 //! - [`store`]: registries and cache: from one to the other, and to a program

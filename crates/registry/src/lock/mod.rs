@@ -3,8 +3,8 @@
 //! It belongs into version control, beside the task file. `dstream init` adds what is new;
 //! only `dstream provider lock` and `dstream init --upgrade` change what is there.
 //!
-//! - [`read`]: the file, with errors that point into it
-//! - [`write`]: the same text for the same content, so that a change shows what changed
+//! - `read`: the file, with errors that point into it
+//! - `write`: the same text for the same content, so that a change shows what changed
 
 mod read;
 mod write;

@@ -1,10 +1,10 @@
 //! Talking to OCI registries.
 //!
-//! - [`session`]: [`Registries`]: a client for each, with TLS and credentials as they are set
+//! - `session`: [`Registries`]: a client for each, with TLS and credentials as they are set
 //! - [`credentials`]: who we are: the environment, dstream's, Podman's and Docker's files
 //! - [`logins`]: dstream's own file of them
 //! - [`hosts`]: how each is reached
-//! - [`manifest`]: the small documents, bounded and checked
+//! - `manifest`: the small documents, bounded and checked
 //! - [`package`]: what they say of a provider
 //! - [`blob`]: the contents, into the cache
 //! - [`assemble`]: from files to what a registry holds
@@ -13,7 +13,7 @@
 //! - [`layout`]: from and into a folder
 //! - [`catalogue`]: lists of providers
 //! - [`tags`]: the versions that there are
-//! - [`retry`]: another attempt at what failed for a moment
+//! - `retry`: another attempt at what failed for a moment
 //! - [`error`]: what can go wrong, and what to do
 
 pub mod assemble;
