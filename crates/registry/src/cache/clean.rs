@@ -32,7 +32,7 @@ impl Cache {
     /// The folder cannot be read.
     pub fn entries(&self) -> Result<Vec<Entry>, CacheError> {
         let mut all: Vec<Entry> = self
-            .digests("blobs/sha256")?
+            .digests("blobs/sha256", self.suffix)?
             .into_iter()
             .filter_map(|digest| {
                 let metadata = std::fs::metadata(self.path(&digest)).ok()?;
@@ -67,7 +67,7 @@ impl Cache {
             cleaned.removed += 1;
             cleaned.bytes += size;
         }
-        for digest in self.digests("partial")? {
+        for digest in self.digests("partial", "")? {
             let path = self.partial_path(&digest);
             let Some(metadata) = std::fs::metadata(&path).ok() else { continue };
             let Some(_claim) = self.try_claim(&digest)? else { continue };
@@ -81,7 +81,7 @@ impl Cache {
 
     /// Removes what is there for the work only, where nothing is on its way: others read the folder, too.
     pub(crate) fn forget_work(&self) -> Result<(), CacheError> {
-        if !self.digests("partial")?.is_empty() {
+        if !self.digests("partial", "")?.is_empty() {
             return Ok(());
         }
         for name in ["partial", "locks", "verified"] {
@@ -97,7 +97,7 @@ impl Cache {
     }
 
     /// The files of a folder that are named by a digest.
-    fn digests(&self, folder: &str) -> Result<Vec<Digest>, CacheError> {
+    fn digests(&self, folder: &str, suffix: &str) -> Result<Vec<Digest>, CacheError> {
         let folder = self.folder.join(folder);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -106,7 +106,7 @@ impl Cache {
         };
         let name = |entry: std::fs::DirEntry| entry.file_name().into_string().ok();
         let digest = |name: String| {
-            let hex = name.strip_suffix(self.suffix)?;
+            let hex = name.strip_suffix(suffix)?;
             format!("sha256:{hex}").parse().ok()
         };
         Ok(entries.flatten().filter_map(name).filter_map(digest).collect())

@@ -139,13 +139,21 @@ impl Cache {
         let metadata =
             std::fs::symlink_metadata(&path).map_err(CacheError::of("look at", &path))?;
         // Changed while it was read: the next look reads it again.
-        if self.notes && Stamp::of(&metadata) == before {
-            // A cache that cannot be written to is hashed each time.
-            if let Err(error) = before.write(&stamp) {
-                tracing::debug!(%error, path = %stamp.display(), "not noted as verified");
-            }
+        if Stamp::of(&metadata) == before {
+            self.note(&path, &before, &stamp);
         }
         Ok(Held::Good(path))
+    }
+
+    /// Notes what was verified, and that it was used. The bytes are durable first: after a crash a note must
+    /// not vouch for what never reached the disk. A cache that cannot be written to is hashed each time.
+    fn note(&self, path: &Path, seen: &Stamp, stamp: &Path) {
+        if !self.notes {
+            return;
+        }
+        if let Err(error) = stamp::sync(path).and_then(|()| seen.write(stamp)) {
+            tracing::debug!(%error, path = %stamp.display(), "not noted as verified");
+        }
     }
 
     /// As [`look`](Self::look), with its bytes read whatever was noted of it.
@@ -171,7 +179,16 @@ impl Cache {
     pub fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CacheError> {
         let path = self.path(digest);
         match std::fs::read(&path) {
-            Ok(bytes) if Digest::of(&bytes) == *digest => Ok(Some(bytes)),
+            Ok(bytes) if Digest::of(&bytes) == *digest => {
+                let stamp = self.stamp_path(digest);
+                match std::fs::symlink_metadata(&path) {
+                    // Else who makes room would take it for one that nobody uses.
+                    Ok(_) if stamp.exists() => stamp::touch(&stamp),
+                    Ok(metadata) => self.note(&path, &Stamp::of(&metadata), &stamp),
+                    Err(_) => {}
+                }
+                Ok(Some(bytes))
+            }
             Ok(_) => Ok(None),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(CacheError::of("read", &path)(e)),

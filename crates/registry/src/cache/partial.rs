@@ -60,8 +60,7 @@ impl<'a> Partial<'a> {
 
     /// Gives it its name, where it is what it should be; else says what it is instead, and keeps nothing.
     ///
-    /// It is not made durable: after a crash its size or its times differ from what a stamp says, and
-    /// it is hashed again.
+    /// It need not be durable yet: it is hashed before its first start, and noted only when it is.
     pub(crate) fn finish(mut self) -> Result<Result<PathBuf, Digest>, CacheError> {
         let actual = std::mem::take(&mut self.hasher).finish();
         if actual != *self.digest {

@@ -63,6 +63,18 @@ impl Stamp {
     }
 }
 
+/// Makes a file's bytes durable.
+#[cfg(unix)]
+pub(super) fn sync(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}
+
+/// Windows flushes only what is open for writing, and a program that runs is not.
+#[cfg(not(unix))]
+pub(super) fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Notes that the content was used, for the one who makes room. Not worth an error.
 pub(super) fn touch(path: &Path) {
     let touched = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));

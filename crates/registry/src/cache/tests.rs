@@ -150,6 +150,18 @@ fn cleaning_removes_what_is_old_and_not_kept_and_not_on_its_way() {
 }
 
 #[test]
+fn what_is_only_read_counts_as_used_as_well() {
+    let Place { cache, .. } = &place();
+    let [read, unread] = [b"read".as_slice(), b"unread"].map(|bytes| cache.keep(bytes).unwrap());
+    cache.bytes(&read).unwrap().unwrap();
+    std::thread::sleep(Duration::from_millis(60));
+    cache.bytes(&read).unwrap().unwrap();
+    let cleaned = cache.clean(Duration::from_millis(50), &|_| false).unwrap();
+    assert_eq!(cleaned, Cleaned { removed: 1, bytes: 6 });
+    assert!(cache.bytes(&read).unwrap().is_some() && cache.bytes(&unread).unwrap().is_none());
+}
+
+#[test]
 fn the_folder_is_that_of_the_user() {
     let of = |pairs: &[(&str, &str)]| {
         let all: Vec<_> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
