@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::error::OciError;
 use super::package::{Blob, LARGEST_DESCRIPTION};
 use super::retry::{pauses, retried};
-use super::session::Registries;
+use super::session::{Registries, Session};
 use crate::cache::{Cache, CacheError, Held, Partial};
 use crate::digest::Digest;
 use crate::reference::Reference;
@@ -129,11 +129,7 @@ impl Registries {
     ) -> Result<(), PullError> {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", blob.digest.short(), reference.source());
-        let layer = OciDescriptor { digest: blob.digest.to_string(), ..OciDescriptor::default() };
-        let begin = partial.length();
-        let response =
-            session.oci.pull_blob_stream_partial(&session.target, &layer, begin, None).await;
-        let mut stream = match response.map_err(|e| session.error(e, &what))? {
+        let mut stream = match session.content(&blob.digest, partial.length(), &what).await? {
             BlobResponse::Partial(stream) => stream,
             BlobResponse::Full(stream) => {
                 // It does not do ranges: what it sends is the whole.
@@ -192,10 +188,8 @@ impl Registries {
     async fn bytes(&self, reference: &Reference, digest: &Digest) -> Result<Vec<u8>, OciError> {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", digest.short(), reference.source());
-        let layer = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
-        let response = session.oci.pull_blob_stream_partial(&session.target, &layer, 0, None).await;
         let (BlobResponse::Partial(mut stream) | BlobResponse::Full(mut stream)) =
-            response.map_err(|e| session.error(e, &what))?;
+            session.content(digest, 0, &what).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|e| broken(reference, e.to_string()))?;
@@ -205,6 +199,20 @@ impl Registries {
             bytes.extend_from_slice(&piece);
         }
         Ok(bytes)
+    }
+}
+
+impl Session {
+    /// A content from some byte on, or the whole of it where the registry does not do ranges.
+    async fn content(
+        &self,
+        digest: &Digest,
+        from: u64,
+        what: &str,
+    ) -> Result<BlobResponse, OciError> {
+        let layer = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
+        let response = self.oci.pull_blob_stream_partial(&self.target, &layer, from, None).await;
+        response.map_err(|e| self.error(e, what))
     }
 }
 

@@ -42,6 +42,14 @@ pub(super) struct Assembled {
     pub(super) platforms: Vec<String>,
 }
 
+impl Assembled {
+    /// For people: what it is, for which platforms, and its digest.
+    pub(super) fn lines(&self) -> String {
+        let Description { name, version, .. } = &self.description;
+        format!("{name} {version} for {}\n{}", self.platforms.join(", "), self.parts.digest())
+    }
+}
+
 impl Binaries {
     /// Checks everything and puts it together for a reference.
     pub(super) async fn assemble(

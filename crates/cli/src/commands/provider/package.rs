@@ -36,16 +36,13 @@ pub(crate) async fn run(context: &Context, args: &Package) -> Result<Answer> {
         return Err(Problem::usage("there is no binary to package")
             .help("name them behind the reference: `linux_amd64=FILE darwin_arm64=FILE`"));
     }
-    let Assembled { parts, description, platforms } =
-        args.binaries.assemble(context, &reference).await?;
-    Layout::new(&args.folder).write(&reference, &parts).map_err(|e| desk::unpulled(&e))?;
-    let (folder, digest) = (args.folder.display(), parts.digest());
-    let text = format!(
-        "packaged {reference} in {folder}\n{} {} for {}\n{digest}",
-        description.name,
-        description.version,
-        platforms.join(", ")
-    );
+    let assembled = args.binaries.assemble(context, &reference).await?;
+    let layout = Layout::new(&args.folder);
+    layout.write(&reference, &assembled.parts).map_err(|e| desk::unpulled(&e))?;
+    let folder = args.folder.display();
+    let text = format!("packaged {reference} in {folder}\n{}", assembled.lines());
+    let Assembled { parts, description, platforms } = assembled;
+    let digest = parts.digest();
     let document = json!({
         "reference": reference.to_string(),
         "folder": folder.to_string(),

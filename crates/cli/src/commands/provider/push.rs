@@ -50,15 +50,11 @@ async fn binaries(context: &Context, args: &Push, reference: &str) -> Result<Ans
         return Err(Problem::usage("there is no binary to push")
             .help("name them behind the reference: `linux_amd64=FILE darwin_arm64=FILE`"));
     }
-    let Assembled { parts, description, platforms } =
-        args.binaries.assemble(context, &reference).await?;
-    let digest = send(context, &desk::store(context)?, &reference, &parts).await?;
-    let text = format!(
-        "pushed {reference}\n{} {} for {}\n{digest}",
-        description.name,
-        description.version,
-        platforms.join(", ")
-    );
+    let assembled = args.binaries.assemble(context, &reference).await?;
+    let store = desk::store(context)?;
+    let digest = send(context, &store, &reference, &assembled.parts).await?;
+    let text = format!("pushed {reference}\n{}", assembled.lines());
+    let Assembled { description, platforms, .. } = assembled;
     let document = json!({
         "reference": reference.to_string(),
         "digest": digest.to_string(),
