@@ -5,6 +5,7 @@
 
 mod access;
 mod breaks;
+mod endless;
 mod forms;
 mod pins;
 mod support;
