@@ -12,13 +12,13 @@ CASES ?= 500
 SECONDS_OF_KILLS ?= 60
 SECONDS_OF_FUZZING ?= 60
 
-.PHONY: help deps build catalogue demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-long lint deny ci bench fuzz chaos clean
+.PHONY: help deps build catalogue demo kill demo-cdc demo-oci demo-mssql chaos-mssql test test-mssql test-cosign test-long lint deny ci bench fuzz chaos clean
 
 help: ## Print this list
 	@echo "Usage: make TARGET"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB, docker-registry
+deps: ## Install what is missing, as Debian packages: a C compiler, bash, python3, sqlite3, strace, PostgreSQL, MariaDB, docker-registry, openssl
 	@.ci/deps test
 
 build: ## Build dstream and the providers, for use (release)
@@ -44,7 +44,7 @@ demo-cdc: ## pgbench writes into one PostgreSQL, dstream keeps another identical
 	@cargo build --quiet -p dstream-cli -p dstream-in-postgres -p dstream-out-postgres -p dstream-tests --bins
 	@DSTREAM_BINARIES="$(abspath $(DEBUG))" "$(DEBUG)/dstream-mirror" $(SECONDS_OF_KILLS)
 
-demo-oci: ## Providers published to a registry, locked, pulled, run, tampered with; half a minute
+demo-oci: ## Providers published to a registry, signed, locked, pulled, run, tampered with; half a minute
 	@.ci/demo-oci
 
 demo-mssql: ## Two readers share the tables of a (simulated) SQL Server, one is killed, the other takes over; about a minute
@@ -61,6 +61,9 @@ test: ## Run every test; those of databases install and start servers of their o
 test-mssql: ## The tests of the SQL Server providers, on the server that DSTREAM_TEST_MSSQL_URL names (else a simulated one)
 	@.ci/deps test
 	cargo test --no-fail-fast -p dstream-in-mssql -p dstream-out-mssql -- --test-threads 4
+
+test-cosign: ## Signatures made by cosign and judged by dstream, and the other way round; cosign must be in PATH
+	@.ci/cosign
 
 test-long: ## PostgreSQL to PostgreSQL with random tables and kills, 500 cases in place of 50 (CASES=n); about 20 minutes
 	@.ci/deps test

@@ -51,6 +51,7 @@ fn every_setting_is_in_the_configuration_reference() {
         ("## `variable", format!("variable \"v\" {{\n{unknown}\n}}")),
         ("## `dstream`", format!("dstream {{\n{unknown}\n}}")),
         ("### `registry`", format!("dstream {{\nregistry \"x\" {{\n{unknown}\n}}\n}}")),
+        ("### `trust`", format!("dstream {{\ntrust \"x\" {{\n{unknown}\n}}\n}}")),
     ];
     for (heading, text) in places {
         let section = CONFIGURATION

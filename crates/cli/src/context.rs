@@ -29,12 +29,14 @@ impl Context {
         Ok(Self { global, screen, environment })
     }
 
+    /// A variable of the environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+
     /// What the task file's evaluation gets.
     pub(crate) fn inputs(&self, vars: &Vars) -> Inputs<'_> {
-        let lookup = |name: &str| {
-            self.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
-        };
-        let mut inputs = Inputs::new(lookup);
+        let mut inputs = Inputs::new(|name: &str| self.variable(name));
         inputs.vars.clone_from(&vars.vars);
         inputs.var_files.clone_from(&vars.files);
         inputs

@@ -1,14 +1,16 @@
 //! What `init` would pull for a task.
 
 use dstream_config::Diagnostic;
+use dstream_registry::signature::Signer;
 use dstream_registry::store::here;
-use dstream_registry::{Locked, Wanted};
+use dstream_registry::{Locked, PinError, Store, Wanted};
 use dstream_task::Task;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::locks::signer;
 use crate::problem::{Problem, Result};
 use crate::project::Project;
 use crate::report::format::bytes;
@@ -35,7 +37,11 @@ pub(crate) async fn find(project: &Project, task: &Task) -> Result<Vec<Download>
             true => store.pin(&wanted).await,
             false => wanted.locked(&lock).cloned(),
         };
-        let there = locked.and_then(|locked| {
+        let there = match locked {
+            Ok(locked) => vouched(store, &wanted, locked).await,
+            Err(error) => Err(error),
+        };
+        let there = there.and_then(|locked| {
             let size = here(&wanted, &locked)?.program.size;
             Ok((store.installed(&wanted, &locked)?.is_some(), size, locked))
         });
@@ -55,10 +61,23 @@ pub(crate) async fn find(project: &Project, task: &Task) -> Result<Vec<Download>
     Err(Problem::within(Exit::Failed, wrong, project.loaded.file.clone()))
 }
 
+/// As `init` would lock it: a rule may be newer than the lock file, and then the registry is asked who signed.
+async fn vouched(
+    store: &Store,
+    wanted: &Wanted,
+    locked: Locked,
+) -> std::result::Result<Locked, PinError> {
+    match store.vouched(wanted, &locked) {
+        Ok(()) => Ok(locked),
+        Err(_) => Ok(Locked { signer: store.signer(wanted, &locked.digest).await?, ..locked }),
+    }
+}
+
 /// The plan of a task whose providers are not here: they must be before they can be asked.
 pub(crate) fn answer(context: &Context, task: &Task, downloads: &[Download]) -> Answer {
     let color = context.screen.color_out;
-    let mut table = Table::new(["PROVIDER", "VERSION", "LOCKED", "SIZE", "FROM", "DIGEST"]);
+    let mut table =
+        Table::new(["PROVIDER", "VERSION", "LOCKED", "SIZE", "FROM", "SIGNER", "DIGEST"]);
     for Download { wanted, locked, new, size } in downloads {
         let reference = wanted.reference();
         table.row([
@@ -67,6 +86,7 @@ pub(crate) fn answer(context: &Context, task: &Task, downloads: &[Download]) -> 
             if *new { "not yet" } else { "yes" }.to_owned(),
             bytes(*size),
             reference.registry().to_owned(),
+            locked.signer.as_ref().map_or_else(|| "-".to_owned(), Signer::short),
             locked.digest.to_string(),
         ]);
     }
@@ -89,6 +109,7 @@ impl Download {
             "locked": !self.new,
             "bytes": self.size,
             "registry": reference.registry(),
+            "signer": signer(&self.locked),
             "digest": self.locked.digest.to_string(),
         })
     }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::Args;
 use dstream_config::Diagnostic;
+use dstream_registry::signature::Signer;
 use dstream_registry::{Locked, PinError, PullError, RemoteError, Wanted};
 use serde_json::{Value, json};
 
@@ -31,7 +33,6 @@ impl Change {
     /// `~ ghcr.io/acme/x: v1.2.0 → v1.3.0`.
     pub(crate) fn line(&self) -> String {
         let key = &self.key;
-        let named = |locked: &Locked| format!("{}, {}", locked.version(), locked.digest.short());
         match (&self.before, &self.after) {
             (None, Some(new)) => format!("+ {key}: {}", named(new)),
             (Some(_), None) => format!("- {key}: no task asks for it"),
@@ -45,9 +46,52 @@ impl Change {
 
     pub(crate) fn to_json(&self) -> Value {
         let of = |locked: &Option<Locked>| {
-            locked.as_ref().map(|l| json!({ "tag": l.tag, "digest": l.digest.to_string() }))
+            locked.as_ref().map(
+                |l| json!({ "tag": l.tag, "digest": l.digest.to_string(), "signer": signer(l) }),
+            )
         };
         json!({ "provider": self.key, "before": of(&self.before), "after": of(&self.after) })
+    }
+}
+
+/// What is locked, for people: version, digest, and who signed it.
+pub(crate) fn named(locked: &Locked) -> String {
+    let by = match &locked.signer {
+        Some(signer) => format!("signed by {}", signer.short()),
+        None => "no known signer".to_owned(),
+    };
+    format!("{}, {}, {by}", locked.version(), locked.digest.short())
+}
+
+/// Who signed it, for programs to read.
+pub(crate) fn signer(locked: &Locked) -> Value {
+    match &locked.signer {
+        None => Value::Null,
+        Some(Signer::Key { fingerprint }) => json!({ "key": fingerprint }),
+        Some(Signer::Identity { identity, issuer }) => {
+            json!({ "identity": identity, "issuer": issuer })
+        }
+    }
+}
+
+/// Whether another signer than the one that is locked is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewSigner {
+    Refuse,
+    Accept,
+}
+
+/// What commands that choose again have in common.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct AcceptSigner {
+    /// Lock a version that somebody else signed than the one that is locked, or nobody.
+    #[arg(long)]
+    accept_signer: bool,
+}
+
+impl AcceptSigner {
+    pub(crate) fn policy(self) -> NewSigner {
+        if self.accept_signer { NewSigner::Accept } else { NewSigner::Refuse }
     }
 }
 
@@ -57,12 +101,18 @@ pub(crate) async fn renew(
     project: &Project,
     wanted: &BTreeMap<String, Wanted>,
     chosen: &dyn Fn(&str) -> bool,
+    new_signer: NewSigner,
 ) -> Result<Vec<Change>> {
     let remote = project.registry.remote();
     let before = remote.lock();
     let (mut changes, mut wrong) = (Vec::new(), Vec::new());
     for (key, wanted) in wanted.iter().filter(|(key, _)| chosen(key)) {
-        match remote.store().pin(wanted).await {
+        let earlier = before.providers.get(key).filter(|_| new_signer == NewSigner::Refuse);
+        let after = remote.store().pin(wanted).await.and_then(|after| match earlier {
+            Some(earlier) => after.in_place_of(wanted, earlier),
+            None => Ok(after),
+        });
+        match after {
             Ok(after) => changes.push(Change {
                 key: key.clone(),
                 before: before.providers.get(key).cloned(),

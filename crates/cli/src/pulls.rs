@@ -7,6 +7,7 @@ use dstream_registry::remote::Listener;
 use dstream_registry::{PullEvent, RemoteEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::locks::named;
 use crate::report::format::bytes;
 use crate::screen::Screen;
 
@@ -29,8 +30,7 @@ impl Pulls {
         }
         match event {
             RemoteEvent::Locked(locked) => {
-                let (version, digest) = (locked.version(), locked.digest.short());
-                self.say(&format!("locked {key}: {version}, {digest}"));
+                self.say(&format!("locked {key}: {}", named(locked)));
             }
             RemoteEvent::Pull(PullEvent::Progress { done, total }) => {
                 self.progress(key, *done, *total);

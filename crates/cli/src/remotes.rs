@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dstream_config::{Diagnostic, Loaded};
+use dstream_config::{Diagnostic, Loaded, TrustSettings};
+use dstream_registry::signature::{Pattern, PublicKey, Root, Rule, Trust};
 use dstream_registry::{
     Cache, Credentials, Host, Hosts, Policy, Registries, Remote, Store, Wanted,
 };
@@ -22,7 +23,8 @@ pub(crate) fn open(
     folder: &Path,
     data: &Path,
 ) -> Result<Remote> {
-    let store = store(context, hosts(loaded, folder), data);
+    let store =
+        Store { trust: trust(loaded, folder)?, ..store(context, hosts(loaded, folder), data) };
     let required = required(loaded)?;
     let listener = pulls::listener(&context.screen, context.global.json);
     Remote::open(store, required, folder, listener).map_err(|error| {
@@ -32,13 +34,14 @@ pub(crate) fn open(
     })
 }
 
-/// Registries as they are reached, and the user's cache. Who has no home has a cache in the project.
+/// Registries as they are reached, and the user's cache; nobody's signature is wanted. Who has no home has
+/// a cache in the project.
 pub(crate) fn store(context: &Context, hosts: Hosts, data: &Path) -> Store {
     let environment = &context.environment;
     let folder =
         Cache::folder_of(environment).unwrap_or_else(|| data.join("cache").join("registry"));
     let registries = Registries::new(hosts, Credentials::from_environment(environment));
-    Store { registries, cache: Cache::new(folder) }
+    Store { registries, cache: Cache::new(folder), trust: Trust::default() }
 }
 
 pub(crate) fn hosts(loaded: &Loaded, folder: &Path) -> Hosts {
@@ -64,6 +67,52 @@ fn required(loaded: &Loaded) -> Result<BTreeMap<String, Wanted>> {
         all.insert(name.clone(), Wanted::Version { source, constraint: required.version.clone() });
     }
     Ok(all)
+}
+
+/// The `trust` blocks, with the files that they name.
+pub(crate) fn trust(loaded: &Loaded, folder: &Path) -> Result<Trust> {
+    let mut trust = Trust::default();
+    for (source, settings) in &loaded.settings.trust {
+        rule(settings, folder)
+            .and_then(|rule| trust.add(source, rule).map_err(|e| e.to_string()))
+            .map_err(|wrong| {
+                let diagnostic = Diagnostic::error(wrong).at(settings.span.clone());
+                Problem::within(Exit::Usage, vec![diagnostic], loaded.file.clone())
+            })?;
+    }
+    Ok(trust)
+}
+
+fn rule(settings: &TrustSettings, folder: &Path) -> std::result::Result<Rule, String> {
+    let read = |what: &str, file: &str| {
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path);
+        text.map_err(|e| format!("cannot read the {what} {}: {e}", path.display()))
+    };
+    let key = |given: &String| {
+        // A key itself, in the place of a file's name.
+        let text = match given.trim_start().starts_with("-----BEGIN") {
+            true => given.clone(),
+            false => read("public key", given)?,
+        };
+        PublicKey::from_pem(&text).map_err(|e| format!("a public key cannot be used: {e}"))
+    };
+    let root = match &settings.trusted_root {
+        None => Root::PublicGood,
+        Some(file) => Root::from_json(&read("trusted root", file)?)
+            .map_err(|e| format!("the trusted root {file} cannot be used: {e}"))?,
+    };
+    Ok(Rule {
+        required: settings.require_signature,
+        keys: settings.public_keys.iter().map(key).collect::<std::result::Result<_, _>>()?,
+        identities: settings
+            .identities
+            .iter()
+            .map(|identity| identity.parse::<Pattern>().map_err(|e| e.to_string()))
+            .collect::<std::result::Result<_, _>>()?,
+        issuer: settings.issuer.clone(),
+        root,
+    })
 }
 
 impl Project {

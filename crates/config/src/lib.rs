@@ -59,7 +59,9 @@ pub use dstream_task::{BadConstraint, Constraint};
 pub use format::format;
 pub use functions::{FunctionInfo, functions};
 pub use inputs::{EnvLookup, Inputs, Select};
-pub use loaded::{Loaded, RegistrySettings, RequiredProvider, Settings, VariableInfo};
+pub use loaded::{
+    Loaded, RegistrySettings, RequiredProvider, Settings, TrustSettings, VariableInfo,
+};
 pub use render::render;
 pub use schema::{SchemaProblem, check_against_schema};
 pub use source::{Position, SourceFile, Span};

@@ -47,6 +47,8 @@ pub struct Settings {
     pub catalogues: Vec<String>,
     /// `registry "HOST"` blocks, by host.
     pub registries: BTreeMap<String, RegistrySettings>,
+    /// `trust "SOURCE"` blocks, by source.
+    pub trust: BTreeMap<String, TrustSettings>,
     /// The original's `plugin_registry`; nothing uses it.
     pub plugin_registry: Option<String>,
 }
@@ -71,6 +73,23 @@ pub struct RegistrySettings {
     pub mirror: Option<String>,
     /// PEM certificates that are trusted for it; as written, relative to the task file's folder.
     pub ca_file: Option<String>,
+}
+
+/// Whose signature the providers of some sources must bear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrustSettings {
+    /// Whether one without a signature is refused. Default: it is.
+    pub require_signature: bool,
+    /// Files of public keys, relative to the task file's folder; or the keys themselves, in PEM.
+    pub public_keys: Vec<String>,
+    /// Who signs by certificate; `*` stands for any text.
+    pub identities: Vec<String>,
+    /// Who vouches for the identity: there whenever identities are.
+    pub issuer: Option<String>,
+    /// A `trusted_root.json` in the place of Sigstore's public instance; relative to the task file's folder.
+    pub trusted_root: Option<String>,
+    /// Where the block begins.
+    pub span: Span,
 }
 
 /// A `variable` block, for people: `dstream validate`, help texts.

@@ -40,9 +40,15 @@ pub enum FindError {
 }
 
 impl FindError {
-    /// Whether a registry, a line or a disk failed, and not what was asked for.
+    /// Whether a registry, what it holds, a line or a disk failed, and not what was asked for.
     pub fn is_outside(&self) -> bool {
-        matches!(self, Self::Remote(RemoteError::Pin(PinError::Pull(_)) | RemoteError::Lock(_)))
+        matches!(
+            self,
+            Self::Remote(
+                RemoteError::Pin(PinError::Pull(_) | PinError::Distrusted { .. })
+                    | RemoteError::Lock(_)
+            )
+        )
     }
 
     /// What to do about it, one line each.

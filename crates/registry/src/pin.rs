@@ -1,5 +1,6 @@
 //! What a task file asks for, against what the lock file says.
 
+use dstream_signature::{Distrust, Signer};
 use dstream_task::Constraint;
 use semver::Version;
 
@@ -74,13 +75,49 @@ pub enum PinError {
         /// The digest that the registry gives.
         now: Digest,
     },
-    /// What the provider says of itself cannot be read.
-    #[error("{wanted} has a description that cannot be read: {reason}")]
-    Description {
+    /// Nobody whom the project trusts signed it.
+    #[error("{wanted} at {} is not used: {distrust}", digest.short())]
+    Distrusted {
         /// What is asked for.
         wanted: String,
+        /// What it leads to.
+        digest: Digest,
         /// Why.
-        reason: String,
+        distrust: Distrust,
+    },
+    /// The lock file does not say that anybody whom the project trusts signed it.
+    #[error("{wanted} is locked without a signer whom `trust` names: {}", match signer {
+        Some(signer) => format!("it was signed by {signer}"),
+        None => "no signer is noted".to_owned(),
+    })]
+    Unvouched {
+        /// What is asked for.
+        wanted: String,
+        /// The signer in the lock file.
+        signer: Option<Signer>,
+    },
+    /// The lock file names other programs than what was signed.
+    #[error("{wanted} is locked with other programs than {} names", digest.short())]
+    Altered {
+        /// What is asked for.
+        wanted: String,
+        /// What is locked, and was signed.
+        digest: Digest,
+    },
+    /// Somebody else signed it than what is locked.
+    #[error("{wanted} was signed by {before}, and {}", match now {
+        Some(now) => format!("{version} was signed by {now}"),
+        None => format!("{version} is not signed"),
+    })]
+    OtherSigner {
+        /// What is asked for.
+        wanted: String,
+        /// The version that would be locked.
+        version: String,
+        /// The signer in the lock file.
+        before: Signer,
+        /// The one of that version.
+        now: Option<Signer>,
     },
     /// The registry or the disk.
     #[error(transparent)]
@@ -123,9 +160,47 @@ impl PinError {
                 "whoever can write to the repository put something else in its place: ask them why, before anything of it runs".to_owned(),
                 "what is locked still runs; `dstream provider lock` takes the new one".to_owned(),
             ],
-            Self::Description { .. } => Vec::new(),
+            Self::Distrusted { distrust: Distrust::Unsigned, .. } => vec![
+                "its publisher signs it with `cosign sign` or `dstream provider push --sign-key`".to_owned(),
+                "a `trust` block with `require_signature = false` lets it pass".to_owned(),
+            ],
+            Self::Distrusted { distrust: Distrust::Nobody { reasons }, .. } => {
+                let mut help: Vec<String> =
+                    reasons.iter().map(|reason| format!("a signature is there; {reason}")).collect();
+                help.push("ask its publisher who signs; then name them in the `trust` block".to_owned());
+                help
+            }
+            Self::Unvouched { .. } => {
+                vec!["`dstream init` asks the registry who signed it, and notes that".to_owned()]
+            }
+            Self::Altered { .. } => vec![
+                "the lock file was changed by hand: take the last good one from version control".to_owned(),
+            ],
+            Self::OtherSigner { .. } => vec![
+                "ask the publisher whether that is meant, before anything of it runs".to_owned(),
+                "`--accept-signer` locks it; what is locked now still runs".to_owned(),
+            ],
             Self::Pull(error) => error.help(),
         }
+    }
+}
+
+impl Locked {
+    /// Takes the place of an earlier entry, where what was signed is still signed, and by the same.
+    ///
+    /// # Errors
+    /// [`PinError::OtherSigner`].
+    pub fn in_place_of(self, wanted: &Wanted, earlier: &Self) -> Result<Self, PinError> {
+        let Some(before) = &earlier.signer else { return Ok(self) };
+        if self.signer.as_ref().is_some_and(|now| now.continues(before)) {
+            return Ok(self);
+        }
+        Err(PinError::OtherSigner {
+            wanted: wanted.key(),
+            version: self.version(),
+            before: before.clone(),
+            now: self.signer,
+        })
     }
 }
 

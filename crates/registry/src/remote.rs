@@ -149,8 +149,21 @@ impl Remote {
                 (self.listener)(&wanted.key(), &RemoteEvent::Locked(locked.clone()));
                 Ok(locked)
             }
-            known => Ok(known?),
+            Err(error) => Err(error.into()),
+            Ok(locked) => match self.store.vouched(wanted, &locked) {
+                Ok(()) => Ok(locked),
+                Err(_) if self.policy == Policy::Add => self.note_signer(wanted, locked).await,
+                Err(error) => Err(error.into()),
+            },
         }
+    }
+
+    /// Asks who signed what is locked: it may have been locked before the project had a rule for it.
+    async fn note_signer(&self, wanted: &Wanted, locked: Locked) -> Result<Locked, RemoteError> {
+        let signer = self.store.signer(wanted, &locked.digest).await?;
+        let locked = Locked { signer, ..locked };
+        self.put(wanted, locked.clone())?;
+        Ok(locked)
     }
 
     /// Writes an entry of the lock file.

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use dstream_protocol::Description;
+use dstream_signature::{Signer, Trust, judge};
 use dstream_task::Constraint;
 use semver::Version;
 
 use crate::cache::{Cache, Held};
+use crate::digest::Digest;
 use crate::lock::Locked;
 use crate::oci::blob::PullEvent;
+use crate::oci::signatures::is_signature_tag;
 use crate::oci::tags::versions;
 use crate::oci::{Binary, OciError, Package, Registries};
 use crate::pin::{PinError, Wanted};
@@ -21,6 +24,8 @@ pub struct Store {
     pub registries: Registries,
     /// Where it is kept.
     pub cache: Cache,
+    /// Whose signatures are wanted.
+    pub trust: Trust,
 }
 
 impl Store {
@@ -37,11 +42,46 @@ impl Store {
             }
         };
         let package = self.package(&reference).await?;
+        let signer = self.signer(wanted, &package.digest).await?;
         let tag = match reference.digest() {
             Some(_) => None,
             None => Some(reference.tag().unwrap_or("latest").to_owned()),
         };
-        Ok(Locked::new(&package, tag, constraint))
+        Ok(Locked { signer, ..Locked::new(&package, tag, constraint) })
+    }
+
+    /// Who signed what has this digest, as far as that counts here.
+    ///
+    /// # Errors
+    /// [`PinError::Distrusted`] where a signature is wanted and none counts; or the registry does not answer.
+    pub async fn signer(
+        &self,
+        wanted: &Wanted,
+        digest: &Digest,
+    ) -> Result<Option<Signer>, PinError> {
+        let signatures = self.registries.signatures(wanted.reference(), digest).await?;
+        let rule = self.trust.of(&wanted.reference().source());
+        judge(&digest.to_string(), &signatures, rule).map_err(|distrust| PinError::Distrusted {
+            wanted: wanted.key(),
+            digest: digest.clone(),
+            distrust,
+        })
+    }
+
+    /// Whether the signer that is locked is one whom the project trusts: its rules may be newer.
+    ///
+    /// # Errors
+    /// [`PinError::Unvouched`].
+    pub fn vouched(&self, wanted: &Wanted, locked: &Locked) -> Result<(), PinError> {
+        let good = match (self.trust.of(&wanted.reference().source()), &locked.signer) {
+            (None, _) => true,
+            (Some(rule), None) => !rule.required,
+            (Some(rule), Some(signer)) => rule.allows(signer),
+        };
+        if good {
+            return Ok(());
+        }
+        Err(PinError::Unvouched { wanted: wanted.key(), signer: locked.signer.clone() })
     }
 
     /// What is in the registry; where the tag is not there, the error says which are.
@@ -51,7 +91,8 @@ impl Store {
     pub async fn package(&self, reference: &Reference) -> Result<Package, OciError> {
         match self.registries.package(reference).await {
             Err(OciError::NotFound { what, .. }) => {
-                let tags = self.registries.tags(reference).await.unwrap_or_default();
+                let mut tags = self.registries.tags(reference).await.unwrap_or_default();
+                tags.retain(|tag| !is_signature_tag(tag));
                 Err(OciError::NotFound { what, tags })
             }
             other => other,
@@ -109,10 +150,11 @@ impl Store {
         }
     }
 
-    /// The program of what is locked, pulled where it is not there.
+    /// The program of what is locked, pulled where it is not there. Where the project has a rule for it, its
+    /// signature is looked at again before: a lock file is easily written by hand.
     ///
     /// # Errors
-    /// It is not for this machine, cannot be pulled, or is not what is locked.
+    /// It is not for this machine, cannot be pulled, is not what is locked, or not signed as it should be.
     pub async fn install(
         &self,
         wanted: &Wanted,
@@ -120,10 +162,33 @@ impl Store {
         events: &dyn Fn(PullEvent),
     ) -> Result<PathBuf, PinError> {
         let program = &here(wanted, locked)?.program;
-        match self.cache.look(&program.digest)? {
-            Held::Good(path) => Ok(path),
-            _ => Ok(self.registries.pull(wanted.reference(), program, &self.cache, events).await?),
+        if let Held::Good(path) = self.cache.look(&program.digest)? {
+            return Ok(path);
         }
+        if self.trust.of(&wanted.reference().source()).is_some() {
+            self.signed(wanted, locked).await?;
+        }
+        Ok(self.registries.pull(wanted.reference(), program, &self.cache, events).await?)
+    }
+
+    /// Who signed what is locked, looked at again; and whether the lock file names the programs that were
+    /// signed: a signature is that of the index, which names them.
+    ///
+    /// # Errors
+    /// A signature is wanted and none counts, what was signed is signed no more or by somebody else, or
+    /// [`PinError::Altered`].
+    pub async fn signed(
+        &self,
+        wanted: &Wanted,
+        locked: &Locked,
+    ) -> Result<Option<Signer>, PinError> {
+        let signer = self.signer(wanted, &locked.digest).await?;
+        let now = Locked { signer, ..locked.clone() }.in_place_of(wanted, locked)?;
+        let reference = wanted.reference().with_digest(locked.digest.clone());
+        if self.registries.package(&reference).await?.binaries == locked.platforms {
+            return Ok(now.signer);
+        }
+        Err(PinError::Altered { wanted: wanted.key(), digest: locked.digest.clone() })
     }
 
     /// What the provider says of itself, where that is stored beside it.

@@ -13,7 +13,7 @@ use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::exit::Exit;
 use crate::lifecycle::{Asking, builders, describe, report_json};
-use crate::locks::{self, Change};
+use crate::locks::{self, AcceptSigner, Change};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, resolve};
@@ -30,6 +30,8 @@ pub(crate) struct Init {
     #[arg(long, conflicts_with = "task")]
     upgrade: bool,
     #[command(flatten)]
+    signer: AcceptSigner,
+    #[command(flatten)]
     vars: Vars,
 }
 
@@ -45,7 +47,7 @@ async fn ready(context: &Context, args: &Init) -> Result<Answer> {
     let project = Project::load(context, &args.vars, Select::Nothing)?.pulling(Policy::Add);
     let wanted = project.wanted(project.loaded.tasks.iter());
     let changes = if args.upgrade {
-        locks::renew(&project, &wanted, &|_| true).await?
+        locks::renew(&project, &wanted, &|_| true, args.signer.policy()).await?
     } else {
         locks::check_tags(context, &project, &wanted).await?;
         Vec::new()

@@ -13,6 +13,7 @@ mod look;
 mod registry;
 mod run;
 mod sandbox;
+mod signed;
 mod state;
 mod streams;
 mod support;

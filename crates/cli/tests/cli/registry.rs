@@ -52,11 +52,25 @@ fn push(
     script: &str,
     described: &str,
 ) {
+    push_with(project, registry, name, tag, script, described, &[]);
+}
+
+/// The same with more arguments. The password of a key is what the tests' locked key has.
+pub(crate) fn push_with(
+    project: &Project,
+    registry: &OciRegistry,
+    name: &str,
+    tag: &str,
+    script: &str,
+    described: &str,
+    more: &[&str],
+) {
     project.described(name, script, described);
     let reference = format!("{}/acme/dstream-{name}:{tag}", registry.host());
     let other = format!("plan9_mips=./{name}");
-    let args = ["provider", "push", &reference, &format!("./{name}"), &other];
-    let output = project.command(&args).output().unwrap();
+    let program = format!("./{name}");
+    let args = [&["provider", "push", &reference, &program, &other], more].concat();
+    let output = project.command(&args).env("COSIGN_PASSWORD", "open sesame").output().unwrap();
     assert!(output.status.success(), "{}", project.shown(&args, &output));
     for file in [name.to_owned(), format!("{name}.json")] {
         std::fs::remove_file(project.folder().join(file)).unwrap();
@@ -64,7 +78,7 @@ fn push(
 }
 
 /// Addresses and digests differ from run to run.
-fn settings() -> insta::Settings {
+pub(crate) fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"127\.0\.0\.1:\d+", "registry.test:5000");
     settings.add_filter(r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]");
@@ -76,14 +90,14 @@ fn settings() -> insta::Settings {
     settings
 }
 
-fn runs(project: &Project, args: &[&str]) -> String {
+pub(crate) fn runs(project: &Project, args: &[&str]) -> String {
     let output = project.command(args).output().unwrap();
     let shown = project.shown(args, &output);
     assert!(output.status.success(), "{shown}");
     shown
 }
 
-fn fails(project: &Project, args: &[&str], says: &[&str]) -> String {
+pub(crate) fn fails(project: &Project, args: &[&str], says: &[&str]) -> String {
     let output = project.command(args).output().unwrap();
     let shown = project.shown(args, &output);
     assert!(!output.status.success(), "{shown}");

@@ -9,6 +9,7 @@ mod sandbox;
 mod schedule;
 mod settings;
 mod task;
+mod trust;
 mod var_file;
 mod variable;
 

@@ -147,6 +147,28 @@ impl<'r, 'a> Reader<'r, 'a> {
         texts
     }
 
+    /// One text, or a list of some.
+    pub(super) fn one_or_more(&mut self, attribute: Option<&Attribute>) -> Vec<String> {
+        let Some(value) = self.given(attribute) else { return Vec::new() };
+        let texts: Option<Vec<String>> = match value.to_text() {
+            Some(text) => Some(vec![text]),
+            None => value.elements().and_then(|all| all.iter().map(Value::to_text).collect()),
+        };
+        let filled = texts.filter(|all| all.iter().all(|text| !text.trim().is_empty()));
+        match (filled, attribute) {
+            (Some(texts), _) => texts,
+            (None, Some(attribute)) => {
+                self.wrong_type(
+                    attribute,
+                    "a string, or a list of some, none of them empty",
+                    &value,
+                );
+                Vec::new()
+            }
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,

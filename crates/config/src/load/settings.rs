@@ -5,7 +5,7 @@ use hcl_edit::structure::{Attribute, Block};
 
 use super::fields::{Fields, Shape};
 use super::reader::Reader;
-use super::{header, no_labels, registries, single};
+use super::{header, no_labels, registries, single, trust};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{Context, Evaluator, span};
 use crate::loaded::{Loaded, RequiredProvider};
@@ -23,7 +23,7 @@ const DSTREAM: Shape = Shape {
         "plugin_registry",
         "required_plugins",
     ],
-    blocks: &["required_providers", "registry", "state", "required_plugins"],
+    blocks: &["required_providers", "registry", "trust", "state", "required_plugins"],
 };
 
 const STATE: Shape = Shape { what: "`state`", settings: &["path"], blocks: &[] };
@@ -46,6 +46,7 @@ pub(super) fn load(
     let catalogues = reader.texts(fields.setting_of("catalogues"));
     loaded.settings.catalogues = catalogues.unwrap_or_default();
     registries::load(fields.blocks("registry"), &mut reader, loaded);
+    trust::load(fields.blocks("trust"), &mut reader, loaded);
     loaded.settings.plugin_registry = reader.text(fields.setting_of("plugin_registry"));
     let outdated = fields
         .setting_of("plugin_registry")

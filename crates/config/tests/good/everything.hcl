@@ -9,6 +9,22 @@ dstream {
   state {
     path = ".dstream"
   }
+
+  registry "registry.example:5000" {
+    ca_file = "ca.pem"
+    mirror  = "mirror.example/all"
+  }
+
+  trust "ghcr.io/acme/*" {
+    public_key = ["acme.pub", "acme-new.pub"]
+  }
+
+  trust "registry.example:5000/dstream-out-local" {
+    require_signature = false
+    identity          = "release@acme.io"
+    issuer            = "https://accounts.google.com"
+    trusted_root      = "root.json"
+  }
 }
 
 variable "tables" {

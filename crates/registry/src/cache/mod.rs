@@ -12,6 +12,7 @@
 
 mod claim;
 mod clean;
+mod hashing;
 mod partial;
 mod stamp;
 

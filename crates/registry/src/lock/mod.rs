@@ -12,6 +12,8 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dstream_signature::Signer;
+
 use crate::digest::Digest;
 use crate::oci::{Binary, Package};
 use crate::platform::Platform;
@@ -35,6 +37,8 @@ pub struct Locked {
     pub tag: Option<String>,
     /// The digest of the manifest or index.
     pub digest: Digest,
+    /// Who signed that, where anybody did who counts.
+    pub signer: Option<Signer>,
     /// The program for each platform.
     pub platforms: BTreeMap<Platform, Binary>,
 }
@@ -81,10 +85,10 @@ impl LockError {
 }
 
 impl Locked {
-    /// What a registry has now.
+    /// What a registry has now; nothing is said of who signed it.
     pub fn new(package: &Package, tag: Option<String>, constraint: Option<String>) -> Self {
         let platforms = package.binaries.clone();
-        Self { constraint, tag, digest: package.digest.clone(), platforms }
+        Self { constraint, tag, digest: package.digest.clone(), signer: None, platforms }
     }
 
     /// The version, or what stands for it, for people.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
+use dstream_signature::Signer;
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, BlockLabel, Body};
@@ -54,15 +55,24 @@ fn provider(block: &Block) -> Result<Locked, Wrong> {
             "tag" => tag = Some(text(attribute)?),
             "digest" => digest = Some(parsed::<Digest>(attribute)?),
             other => {
-                let known = "`constraint`, `tag`, `digest` and `platform` blocks";
+                let known = "`constraint`, `tag`, `digest`, `signer` and `platform` blocks";
                 return Err((attribute.span(), unknown(other, known)));
             }
         }
     }
-    let mut platforms = BTreeMap::new();
+    let (mut platforms, mut signed) = (BTreeMap::new(), None);
     for inner in block.body.blocks() {
-        if inner.ident.as_str() != "platform" {
-            return Err((inner.span(), unknown(inner.ident.as_str(), "`platform` blocks")));
+        match inner.ident.as_str() {
+            "platform" => {}
+            "signer" if signed.is_none() => {
+                signed = Some(signer(inner)?);
+                continue;
+            }
+            "signer" => return Err((inner.span(), "`signer` is there twice".to_owned())),
+            other => {
+                let known = "`signer` and `platform` blocks";
+                return Err((inner.span(), unknown(other, known)));
+            }
         }
         let name: Platform = label(inner)?.parse().map_err(|e| wrong(inner.span(), e))?;
         if platforms.insert(name.clone(), binary(inner)?).is_some() {
@@ -70,7 +80,27 @@ fn provider(block: &Block) -> Result<Locked, Wrong> {
         }
     }
     let digest = digest.ok_or_else(|| (block.span(), "`digest` is missing".to_owned()))?;
-    Ok(Locked { constraint, tag, digest, platforms })
+    Ok(Locked { constraint, tag, digest, signer: signed, platforms })
+}
+
+fn signer(block: &Block) -> Result<Signer, Wrong> {
+    let (mut key, mut identity, mut issuer) = (None, None, None);
+    for attribute in block.body.attributes() {
+        match attribute.key.as_str() {
+            "key" => key = Some(text(attribute)?),
+            "identity" => identity = Some(text(attribute)?),
+            "issuer" => issuer = Some(text(attribute)?),
+            other => {
+                let known = "`key`, or `identity` and `issuer`";
+                return Err((attribute.span(), unknown(other, known)));
+            }
+        }
+    }
+    match (key, identity, issuer) {
+        (Some(fingerprint), None, None) => Ok(Signer::Key { fingerprint }),
+        (None, Some(identity), Some(issuer)) => Ok(Signer::Identity { identity, issuer }),
+        _ => Err((block.span(), "it needs `key`, or `identity` and `issuer`".to_owned())),
+    }
 }
 
 fn binary(block: &Block) -> Result<Binary, Wrong> {

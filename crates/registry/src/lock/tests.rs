@@ -17,12 +17,17 @@ fn example() -> LockFile {
         constraint: Some("~> 1.2, != 1.2.4".to_owned()),
         tag: Some("v1.2.5".to_owned()),
         digest: Digest::of(b"index"),
+        signer: Some(Signer::Identity {
+            identity: "https://github.com/acme/foo/.github/workflows/r.yml@refs/tags/v1".to_owned(),
+            issuer: "https://token.actions.githubusercontent.com".to_owned(),
+        }),
         platforms: platforms.into(),
     };
     let given = Locked {
         constraint: None,
         tag: None,
         digest: Digest::of(b"given"),
+        signer: Some(Signer::Key { fingerprint: Digest::of(b"key").to_string() }),
         platforms: BTreeMap::new(),
     };
     let key = format!("ghcr.io/acme/x@{}", Digest::of(b"given"));
@@ -46,6 +51,8 @@ fn what_is_written_reads_back_and_is_what_people_see() {
         format_args!("  digest     = \"{}\"", Digest::of(b"index")),
     );
     assert!(text.contains(&begins), "{text}");
+    let key = format!("\n  signer {{\n    key = \"{}\"\n  }}\n", Digest::of(b"key"));
+    assert!(text.contains(&key), "{text}");
     let platform = format!(
         "\n  platform \"darwin_arm64\" {{\n    program = \"{}\"\n    size    = 3\n  }}\n",
         Digest::of(b"mac")
@@ -83,6 +90,9 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(in_platform("size = -1").contains("lock:4:12: `size` must be a whole number"));
     assert!(in_platform("size = 1").contains("`program` or `size` is missing"));
     assert!(in_platform("path = \"/bin/sh\"").contains("`path` means nothing"));
+    assert!(in_provider("signer {}").contains("needs `key`, or `identity` and `issuer`"));
+    assert!(in_provider("signer {\n key = \"a\"\n issuer = \"b\"\n}").contains("needs `key`"));
+    assert!(in_provider("signer {\n name = \"a\"\n}").contains("`name` means nothing here"));
     let twice = format!("provider \"a\" {{\n  digest = \"{digest}\"\n}}\n");
     assert!(of(&format!("{twice}{twice}")).contains("lock:4:1: `a` is locked twice"));
 }

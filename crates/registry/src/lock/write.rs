@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dstream_signature::Signer;
+
 use super::{LockFile, Locked};
 use crate::oci::Binary;
 use crate::platform::Platform;
@@ -35,10 +37,25 @@ fn provider(f: &mut fmt::Formatter<'_>, key: &str, locked: &Locked) -> fmt::Resu
             writeln!(f, "  {name:<width$} = {}", quoted(value))?;
         }
     }
+    if let Some(by) = &locked.signer {
+        signer(f, by)?;
+    }
     for (name, binary) in &locked.platforms {
         platform(f, name, binary)?;
     }
     writeln!(f, "}}")
+}
+
+fn signer(f: &mut fmt::Formatter<'_>, signer: &Signer) -> fmt::Result {
+    writeln!(f, "\n  signer {{")?;
+    match signer {
+        Signer::Key { fingerprint } => writeln!(f, "    key = {}", quoted(fingerprint))?,
+        Signer::Identity { identity, issuer } => {
+            writeln!(f, "    identity = {}", quoted(identity))?;
+            writeln!(f, "    issuer   = {}", quoted(issuer))?;
+        }
+    }
+    writeln!(f, "  }}")
 }
 
 fn platform(f: &mut fmt::Formatter<'_>, name: &Platform, binary: &Binary) -> fmt::Result {

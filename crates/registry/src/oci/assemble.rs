@@ -158,7 +158,7 @@ pub(super) fn descriptor(media_type: &str, blob: &Blob, title: Option<String>) -
     }
 }
 
-fn size(blob: &Blob) -> i64 {
+pub(super) fn size(blob: &Blob) -> i64 {
     i64::try_from(blob.size).unwrap_or(i64::MAX)
 }
 

@@ -154,7 +154,7 @@ impl Registries {
                 partial.restart()?;
                 return Err(too_large().into());
             }
-            partial.write(&piece)?;
+            partial.write(piece)?;
             events(PullEvent::Progress { done: partial.length(), total: blob.size });
         }
         Ok(())
@@ -175,14 +175,24 @@ impl Registries {
         if let Some(bytes) = cache.bytes(digest)? {
             return Ok(bytes);
         }
-        let bytes = retried(|| self.bytes(reference, digest)).await?;
-        let actual = Digest::of(&bytes);
-        if actual != *digest {
-            let (what, expected) = (reference.source(), digest.clone());
-            return Err(OciError::DigestMismatch { what, expected, actual }.into());
-        }
+        let bytes = self.document(reference, digest).await?;
         cache.keep(&bytes)?;
         Ok(bytes)
+    }
+
+    /// A small content, in memory only.
+    pub(crate) async fn document(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<u8>, OciError> {
+        let bytes = retried(|| self.bytes(reference, digest)).await?;
+        let actual = Digest::of(&bytes);
+        if actual == *digest {
+            return Ok(bytes);
+        }
+        let (what, expected) = (reference.source(), digest.clone());
+        Err(OciError::DigestMismatch { what, expected, actual })
     }
 
     async fn bytes(&self, reference: &Reference, digest: &Digest) -> Result<Vec<u8>, OciError> {

@@ -106,7 +106,7 @@ impl Layout {
             size: i64::try_from(size).unwrap_or(i64::MAX),
             platform: None,
             annotations: Some([(NAME.to_owned(), written)].into()),
-            artifact_type: Some(super::package::PROVIDER.to_owned()),
+            artifact_type: artifact_type(&parts.root)?,
         });
         self.put("index.json", &serde_json::to_vec_pretty(&index).unwrap_or_default())?;
         self.put("oci-layout", VERSION.as_bytes())?;
@@ -183,6 +183,13 @@ impl Registries {
         }
         Ok(Parts { root, children, contents })
     }
+}
+
+fn artifact_type(root: &Document) -> Result<Option<String>, OciError> {
+    Ok(match root.read("what is written")? {
+        OciManifest::Image(manifest) => manifest.artifact_type,
+        OciManifest::ImageIndex(index) => index.artifact_type,
+    })
 }
 
 fn name(entry: &ImageIndexEntry) -> Option<&String> {

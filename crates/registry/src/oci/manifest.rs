@@ -6,7 +6,7 @@ use oci_client::manifest::{
     OCI_IMAGE_MEDIA_TYPE, OciManifest,
 };
 use oci_client::secrets::RegistryAuth;
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, HeaderValue};
 
 use super::error::OciError;
 use super::parts::Document;
@@ -53,21 +53,7 @@ impl Session {
             (None, tag) => tag.unwrap_or("latest").to_owned(),
         };
         let url = format!("{}/manifests/{which}", self.base);
-        let request = self.http.get(url).header(ACCEPT, TYPES.join(", "));
-        let request = match &self.auth {
-            RegistryAuth::Anonymous => request,
-            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
-            RegistryAuth::Bearer(token) => request.bearer_auth(token),
-        };
-        let failed = |e: reqwest::Error| OciError::of_request(reference.registry(), &e);
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let named = response.headers().get("docker-content-digest").cloned();
-        let bytes = bounded(response, &what, reference.registry()).await?;
-        if !status.is_success() {
-            let body = String::from_utf8_lossy(&bytes);
-            return Err(OciError::of_status(reference.registry(), &what, status.as_u16(), &body));
-        }
+        let Answer { bytes, named } = self.get(&url, &what).await?;
         let named = named.as_ref().and_then(|h| h.to_str().ok()).and_then(|h| h.parse().ok());
         let actual = Digest::of(&bytes);
         for expected in reference.digest().cloned().into_iter().chain(named) {
@@ -79,6 +65,35 @@ impl Session {
         let media_type = content.content_type().to_owned();
         let document = Document { media_type, bytes };
         Ok(Manifest { digest: actual, content, document })
+    }
+}
+
+/// A small document.
+pub(crate) struct Answer {
+    pub(crate) bytes: Vec<u8>,
+    /// The digest that the registry gives for it.
+    named: Option<HeaderValue>,
+}
+
+impl Session {
+    /// A manifest, or a list of some.
+    pub(crate) async fn get(&self, url: &str, what: &str) -> Result<Answer, OciError> {
+        let registry = self.reference.registry();
+        let request = self.http.get(url).header(ACCEPT, TYPES.join(", "));
+        let request = match &self.auth {
+            RegistryAuth::Anonymous => request,
+            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
+            RegistryAuth::Bearer(token) => request.bearer_auth(token),
+        };
+        let response = request.send().await.map_err(|e| OciError::of_request(registry, &e))?;
+        let status = response.status();
+        let named = response.headers().get("docker-content-digest").cloned();
+        let bytes = bounded(response, what, registry).await?;
+        if status.is_success() {
+            return Ok(Answer { bytes, named });
+        }
+        let body = String::from_utf8_lossy(&bytes);
+        Err(OciError::of_status(registry, what, status.as_u16(), &body))
     }
 }
 

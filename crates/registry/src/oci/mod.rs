@@ -12,6 +12,8 @@
 //! - [`push`]: into a registry
 //! - [`layout`]: from and into a folder
 //! - [`catalogue`]: lists of providers
+//! - [`signatures`]: who vouches for a provider, read
+//! - [`sign`]: the same, written and carried on
 //! - [`tags`]: the versions that there are
 //! - `retry`: another attempt at what failed for a moment
 //! - [`error`]: what can go wrong, and what to do
@@ -30,6 +32,8 @@ pub mod parts;
 pub mod push;
 pub(crate) mod retry;
 pub(crate) mod session;
+pub mod sign;
+pub mod signatures;
 pub mod tags;
 
 pub use assemble::Publication;

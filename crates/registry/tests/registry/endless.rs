@@ -50,7 +50,7 @@ async fn a_program_that_does_not_end_is_stopped_where_it_should_have_ended() {
     let program = Blob { digest: Digest::of(b"program"), size: 1_000_000 };
     let platforms = BTreeMap::from([(Platform::current(), Binary { program, description: None })]);
     let digest = Digest::of(b"manifest");
-    let locked = Locked { constraint: None, tag: None, digest, platforms };
+    let locked = Locked { constraint: None, tag: None, digest, signer: None, platforms };
     let wanted = Wanted::Exactly(reference(&host, "v1"));
     let desk = Desk::new();
     let error = desk.store.install(&wanted, &locked, &|_| {}).await.unwrap_err();

@@ -8,5 +8,6 @@ mod breaks;
 mod endless;
 mod forms;
 mod pins;
+mod signed;
 mod support;
 mod tokens;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dstream_registry::oci::{Form, Publication};
+use dstream_registry::signature::Trust;
 use dstream_registry::{
     Cache, Credentials, Digest, Hosts, Platform, PullError, PullEvent, Reference, Registries, Store,
 };
@@ -37,7 +38,7 @@ impl Desk {
             environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let registries = Registries::new(hosts, Credentials::from_environment(&environment));
         let cache = Cache::new(folder.path().join("cache"));
-        Self { folder, store: Store { registries, cache } }
+        Self { folder, store: Store { registries, cache, trust: Trust::default() } }
     }
 
     /// A publication with a program of this content for this platform, and another for another.

@@ -13,13 +13,15 @@ use crate::problem::{Problem, Result};
 use crate::project::Project;
 use crate::remotes;
 
-/// The store, with the `registry` blocks of the task file where there is one.
+/// The store, with the `registry` and `trust` blocks of the task file where there is one.
 pub(super) fn store(context: &Context) -> Result<Store> {
     if !context.global.config.exists() {
         return Ok(remotes::store(context, Default::default(), Path::new(".dstream")));
     }
     let project = Project::load(context, &Vars::default(), Select::Nothing)?;
-    Ok(remotes::store(context, remotes::hosts(&project.loaded, &project.folder), &project.data))
+    let hosts = remotes::hosts(&project.loaded, &project.folder);
+    let trust = remotes::trust(&project.loaded, &project.folder)?;
+    Ok(Store { trust, ..remotes::store(context, hosts, &project.data) })
 }
 
 /// An argument that must be a reference.

@@ -6,12 +6,13 @@ use clap::Args;
 use dstream_config::Select;
 use dstream_registry::oci::tags::versions;
 use dstream_registry::store::here;
-use dstream_registry::{Remote, Wanted};
+use dstream_registry::{Locked, Remote, Wanted};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
+use crate::locks::signer;
 use crate::problem::{Problem, Result};
 use crate::project::Project;
 use crate::report::format::bytes;
@@ -32,14 +33,15 @@ pub(crate) async fn run(context: &Context, args: &List) -> Result<Answer> {
     let project = Project::load(context, &args.vars, Select::Nothing)?;
     let remote = project.registry.remote();
     let users = users(&project);
-    let mut table = Table::new(["PROVIDER", "VERSION", "NEWEST", "PULLED", "SIZE", "TASKS"]);
+    let mut table =
+        Table::new(["PROVIDER", "VERSION", "NEWEST", "PULLED", "SIZE", "SIGNER", "TASKS"]);
     let mut documents: Vec<Value> = Vec::new();
     for (key, wanted) in project.wanted(project.loaded.tasks.iter()) {
         let row = Row::new(context, remote, &wanted, args.offline).await;
         let tasks = users.get(&key).map(|t| t.join(", ")).unwrap_or_default();
         documents.push(json!({
             "provider": key, "version": row.version, "newest": row.newest, "pulled": row.pulled,
-            "bytes": row.size, "tasks": users.get(&key),
+            "bytes": row.size, "signer": row.locked.as_ref().map(signer), "tasks": users.get(&key),
         }));
         let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let pulled = if row.pulled { "yes" } else { "no" }.to_owned();
@@ -49,6 +51,7 @@ pub(crate) async fn run(context: &Context, args: &List) -> Result<Answer> {
             dash(row.newest),
             pulled,
             dash(row.size.map(bytes)),
+            dash(row.locked.and_then(|l| l.signer).map(|signer| signer.short())),
             tasks,
         ]);
     }
@@ -71,6 +74,7 @@ struct Row {
     newest: Option<String>,
     pulled: bool,
     size: Option<u64>,
+    locked: Option<Locked>,
 }
 
 impl Row {
@@ -97,6 +101,7 @@ impl Row {
             newest,
             pulled: locked.is_some_and(|l| matches!(store.installed(wanted, l), Ok(Some(_)))),
             size: locked.and_then(|l| here(wanted, l).ok()).map(|b| b.program.size),
+            locked: locked.cloned(),
         }
     }
 }

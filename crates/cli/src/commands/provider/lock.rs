@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
-use crate::locks::{Change, renew};
+use crate::locks::{AcceptSigner, Change, renew};
 use crate::problem::{Problem, Result};
 use crate::project::Project;
 
@@ -24,6 +24,8 @@ pub(crate) struct Lock {
     #[arg(value_name = "PROVIDER")]
     providers: Vec<String>,
     #[command(flatten)]
+    signer: AcceptSigner,
+    #[command(flatten)]
     vars: Vars,
 }
 
@@ -38,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: &Lock) -> Result<Answer> {
         return Err(problem.help(format!("those that tasks take: {}", names.join(", "))));
     }
     let chosen = |key: &str| args.providers.is_empty() || args.providers.iter().any(|p| p == key);
-    let changes = renew(&project, &wanted, &chosen).await?;
+    let changes = renew(&project, &wanted, &chosen, args.signer.policy()).await?;
     let mut lines: Vec<String> = changes.iter().map(Change::line).collect();
     if lines.is_empty() {
         lines.push("Nothing to lock: no task takes a provider from a registry.".to_owned());

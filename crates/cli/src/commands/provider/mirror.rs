@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::pulls::listener;
 use crate::report::format::bytes;
 
-/// Copy providers into a folder, all platforms, to carry them into a closed network.
+/// Copy providers into a folder, all platforms, with their signatures, to carry them into a closed network.
 ///
 /// There, `push --from DIR --to REGISTRY` fills a registry, and the setting `mirror` of a `registry` block has it
 /// asked in the place of the others: task and lock file stay as they are.
@@ -47,6 +47,10 @@ pub(crate) async fn run(context: &Context, args: &Mirror) -> Result<Answer> {
         let parts = store.registries.collect(&from, &layout, &pull).await;
         let parts = parts.map_err(|e| desk::unpulled(&e))?;
         layout.write(&name, &parts).map_err(|e| desk::unpulled(&e))?;
+        let signatures = store.registries.collect_signatures(&from, &parts.digest(), &layout).await;
+        for (name, signatures) in signatures.map_err(|e| desk::unpulled(&e))? {
+            layout.write(&name, &signatures).map_err(|e| desk::unpulled(&e))?;
+        }
         lines.push(format!("{name}  {}, {}", parts.digest(), bytes(parts.size())));
         let (reference, digest) = (name.to_string(), parts.digest().to_string());
         documents.push(json!({ "reference": reference, "digest": digest, "bytes": parts.size() }));

@@ -14,6 +14,7 @@ mod probe;
 mod pull;
 mod push;
 mod show;
+mod signing;
 mod verify;
 
 use clap::{Args, Subcommand};

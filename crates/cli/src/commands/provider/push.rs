@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dstream_registry::oci::{Layout, Parts, layout::is_layout};
+use dstream_registry::oci::layout::is_layout;
+use dstream_registry::oci::signatures::{is_signature, referrers_tag, simple_tag};
+use dstream_registry::oci::{Layout, Parts};
 use dstream_registry::{Digest, Reference, RemoteEvent, Store};
 use serde_json::{Value, json};
 
 use super::binaries::{Assembled, Binaries};
 use super::desk;
+use super::signing::{Signing, sign};
 use crate::answer::Answer;
 use crate::context::{Context, value};
 use crate::problem::{Problem, Result};
@@ -34,6 +37,8 @@ pub(crate) struct Push {
     /// Where what is in the folder goes in the place of its own registry: a registry, perhaps with a path.
     #[arg(long, value_name = "REGISTRY", requires = "from")]
     to: Option<String>,
+    #[command(flatten)]
+    signing: Signing,
 }
 
 pub(crate) async fn run(context: &Context, args: &Push) -> Result<Answer> {
@@ -50,16 +55,22 @@ async fn binaries(context: &Context, args: &Push, reference: &str) -> Result<Ans
         return Err(Problem::usage("there is no binary to push")
             .help("name them behind the reference: `linux_amd64=FILE darwin_arm64=FILE`"));
     }
+    let key = args.signing.key(context)?;
     let assembled = args.binaries.assemble(context, &reference).await?;
     let store = desk::store(context)?;
     let digest = send(context, &store, &reference, &assembled.parts).await?;
-    let text = format!("pushed {reference}\n{}", assembled.lines());
+    let signer = sign(&store, &reference, &digest, key.as_ref()).await?;
+    let mut text = format!("pushed {reference}\n{}", assembled.lines());
+    if let Some(signer) = &signer {
+        text.push_str(&format!("\nsigned by {signer}"));
+    }
     let Assembled { description, platforms, .. } = assembled;
     let document = json!({
         "reference": reference.to_string(),
         "digest": digest.to_string(),
         "platforms": platforms,
         "description": value(&description),
+        "signer": signer.as_ref().map(ToString::to_string),
     });
     Ok(Answer::new(text, document))
 }
@@ -71,22 +82,39 @@ async fn from(context: &Context, args: &Push, folder: &Path, only: Option<&str>)
             "`dstream provider mirror DIR` or `dstream provider package DIR …` makes such a folder",
         ));
     }
+    let key = args.signing.key(context)?;
     let layout = Layout::new(folder);
-    let there = layout.references().map_err(|e| desk::unpulled(&e))?;
-    let chosen: Vec<Reference> = match only {
-        None => there,
-        Some(only) => vec![desk::reference(only)?],
-    };
+    let chosen = chosen(&layout, only)?;
     let store = desk::store(context)?;
-    let (mut lines, mut documents): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
+    let (mut lines, mut documents, mut pushed) = (Vec::new(), Vec::<Value>::new(), Vec::new());
     for reference in chosen {
         let parts = layout.read(&reference).map_err(|e| desk::unpulled(&e))?;
         let to = renamed(&reference, args.to.as_deref())?;
         let digest = send(context, &store, &to, &parts).await?;
         lines.push(format!("pushed {to}  {digest}"));
         documents.push(json!({ "from": reference.to_string(), "reference": to.to_string(), "digest": digest.to_string() }));
+        if !is_signature(&to) {
+            pushed.push((to, digest));
+        }
+    }
+    // Behind all: what the folder has of signatures is there by now, and stays.
+    for (to, digest) in &pushed {
+        if let Some(signer) = sign(&store, to, digest, key.as_ref()).await? {
+            lines.push(format!("signed {to}  by {signer}"));
+        }
     }
     Ok(Answer::new(lines.join("\n"), json!({ "pushed": documents })))
+}
+
+/// What is pushed from a folder: everything, or one provider and its signatures.
+fn chosen(layout: &Layout, only: Option<&str>) -> Result<Vec<Reference>> {
+    let there = layout.references().map_err(|e| desk::unpulled(&e))?;
+    let Some(only) = only else { return Ok(there) };
+    let only = desk::reference(only)?;
+    let digest = layout.read(&only).map_err(|e| desk::unpulled(&e))?.digest();
+    let signatures = [simple_tag(&digest), referrers_tag(&digest)].map(|tag| only.with_tag(&tag));
+    let signatures = signatures.into_iter().filter(|signature| there.contains(signature));
+    Ok(std::iter::once(only.clone()).chain(signatures).collect())
 }
 
 async fn send(

@@ -3,12 +3,14 @@
 use clap::Args;
 use dstream_protocol::Description;
 use dstream_registry::oci::Form;
-use dstream_registry::{Locked, Wanted};
+use dstream_registry::signature::{Distrust, Signer};
+use dstream_registry::{Digest, Locked, PinError, Store, Wanted};
 use serde_json::json;
 
 use super::desk;
 use crate::answer::Answer;
 use crate::context::{Context, value};
+use crate::locks;
 use crate::problem::Result;
 use crate::report::format::bytes;
 use crate::table::{Table, bold};
@@ -27,7 +29,8 @@ pub(crate) async fn run(context: &Context, args: &Show) -> Result<Answer> {
     let reference = desk::reference(&args.reference)?;
     let package = store.package(&reference).await.map_err(|e| desk::unpulled(&e.into()))?;
     let wanted = Wanted::Exactly(reference);
-    let locked = Locked::new(&package, None, None);
+    let (signature, signer) = signature(&store, &wanted, &package.digest).await?;
+    let locked = Locked { signer, ..Locked::new(&package, None, None) };
     // What it is does not depend on this machine's being among its platforms.
     let description = match package.binaries.values().find_map(|b| b.description.as_ref()) {
         Some(digest) => {
@@ -46,6 +49,7 @@ pub(crate) async fn run(context: &Context, args: &Show) -> Result<Answer> {
         bold(&wanted.key(), color),
         format!("digest  {}", package.digest),
         format!("form    {form}"),
+        format!("signed  {signature}"),
     ];
     lines.extend(package.annotations.iter().map(|(name, value)| format!("{name}  {value}")));
     let mut table = Table::new(["PLATFORM", "SIZE", "DIGEST"]);
@@ -71,9 +75,27 @@ pub(crate) async fn run(context: &Context, args: &Show) -> Result<Answer> {
         "reference": wanted.key(),
         "digest": package.digest.to_string(),
         "form": form,
+        "signer": locks::signer(&locked),
         "annotations": package.annotations,
         "platforms": platforms,
         "description": description.as_ref().map(value),
     });
     Ok(Answer::new(lines.join("\n"), document))
+}
+
+/// Who signed it: for people, and for programs.
+async fn signature(
+    store: &Store,
+    wanted: &Wanted,
+    digest: &Digest,
+) -> Result<(String, Option<Signer>)> {
+    match store.signer(wanted, digest).await {
+        Ok(Some(signer)) => Ok((format!("by {signer}"), Some(signer))),
+        Ok(None) => Ok(("by nobody who is known here".to_owned(), None)),
+        Err(PinError::Distrusted { distrust: Distrust::Nobody { reasons }, .. }) => {
+            Ok((format!("by nobody whom `trust` names: {}", reasons.join("; ")), None))
+        }
+        Err(PinError::Distrusted { .. }) => Ok(("by nobody".to_owned(), None)),
+        Err(error) => Err(desk::unpinned(&error)),
+    }
 }

@@ -15,9 +15,9 @@ use crate::problem::Result;
 use crate::project::Project;
 use crate::table::Table;
 
-/// Check what is locked: whether each tag still leads to it, and the program in the cache is it.
+/// Check what is locked: whether each tag still leads to it, the program in the cache is it, and who signed it.
 ///
-/// Every byte in the cache is hashed again. Nothing is changed.
+/// Every byte in the cache is hashed again, every signature fetched again. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  dstream provider verify\n  dstream provider verify --json | jq '.providers[] | select(.tag != \"same\")'"
@@ -31,25 +31,31 @@ pub(crate) async fn run(context: &Context, args: &Verify) -> Result<Answer> {
     let project = Project::load(context, &args.vars, Select::Nothing)?;
     let remote = project.registry.remote();
     let lock = remote.lock();
-    let mut table = Table::new(["PROVIDER", "VERSION", "TAG", "PROGRAM"]);
+    let mut table = Table::new(["PROVIDER", "VERSION", "TAG", "PROGRAM", "SIGNATURE"]);
     let (mut notes, mut documents): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
     let mut exit = Exit::Done;
     for (key, wanted) in project.wanted(project.loaded.tasks.iter()) {
-        let Checked { version, tag, program, note } = match wanted.locked(&lock) {
-            Ok(locked) => check(remote, &wanted, locked).await,
-            Err(error) => Checked {
-                version: "-".to_owned(),
-                tag: "not locked",
-                program: "-",
-                note: Some(error.to_string()),
-            },
-        };
-        if !matches!(tag, "same" | "fixed") || matches!(program, "changed" | "-") {
+        let Checked { version, tag, program, signature, notes: mut more } =
+            match wanted.locked(&lock) {
+                Ok(locked) => check(remote, &wanted, locked).await,
+                Err(error) => Checked {
+                    version: "-".to_owned(),
+                    tag: "not locked",
+                    program: "-",
+                    signature: "-",
+                    notes: vec![error.to_string()],
+                },
+            };
+        let bad = !matches!(tag, "same" | "fixed") || matches!(program, "changed" | "-");
+        if bad || !matches!(signature, "good" | "none") {
             exit = Exit::Failed;
         }
-        documents.push(json!({ "provider": key, "version": version, "tag": tag, "program": program, "note": note }));
-        notes.extend(note);
-        table.row([key, version, tag.to_owned(), program.to_owned()]);
+        documents.push(json!({
+            "provider": key, "version": version, "tag": tag, "program": program,
+            "signature": signature, "notes": more,
+        }));
+        notes.append(&mut more);
+        table.row([key, version, tag.to_owned(), program.to_owned(), signature.to_owned()]);
     }
     let mut text = match table.is_empty() {
         true => "No task takes a provider from a registry.".to_owned(),
@@ -67,16 +73,21 @@ struct Checked {
     tag: &'static str,
     /// `same`, `changed`, `not pulled`, `-` where there is none for this machine.
     program: &'static str,
-    note: Option<String>,
+    /// `good`, `none` where nobody signed it and nobody need, `wrong`, `unknown` where the registry does not say.
+    signature: &'static str,
+    notes: Vec<String>,
 }
 
 async fn check(remote: &Remote, wanted: &Wanted, locked: &Locked) -> Checked {
     let store = remote.store();
-    let (tag, mut note) = match store.unmoved(wanted, locked).await {
-        Ok(()) if locked.tag.is_none() => ("fixed", None),
-        Ok(()) => ("same", None),
-        Err(error @ PinError::Moved { .. }) => ("moved", Some(error.to_string())),
-        Err(error) => ("unknown", Some(error.to_string())),
+    let mut notes = Vec::new();
+    let tag = match store.unmoved(wanted, locked).await {
+        Ok(()) if locked.tag.is_none() => "fixed",
+        Ok(()) => "same",
+        Err(error) => {
+            notes.push(error.to_string());
+            if matches!(error, PinError::Moved { .. }) { "moved" } else { "unknown" }
+        }
     };
     let held = match here(wanted, locked) {
         Ok(binary) => store.cache.hashed(&binary.program.digest).map_err(|e| e.to_string()),
@@ -87,9 +98,21 @@ async fn check(remote: &Remote, wanted: &Wanted, locked: &Locked) -> Checked {
         Ok(Held::Missing) => "not pulled",
         Ok(Held::Corrupt) => "changed",
         Err(why) => {
-            note = note.or(Some(why));
+            notes.push(why);
             "-"
         }
     };
-    Checked { version: locked.version(), tag, program, note }
+    let signature = match store.signed(wanted, locked).await {
+        Ok(None) => "none",
+        Ok(Some(_)) => "good",
+        Err(PinError::Pull(error)) => {
+            notes.push(error.to_string());
+            "unknown"
+        }
+        Err(error) => {
+            notes.push(error.to_string());
+            "wrong"
+        }
+    };
+    Checked { version: locked.version(), tag, program, signature, notes }
 }
