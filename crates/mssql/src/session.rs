@@ -10,6 +10,7 @@ use tiberius::error::Error as Driver;
 use tiberius::{Client, ColumnData, IntoSql, Query, QueryItem, QueryStream, Row, TokenRow};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use crate::{Connection, Fault, error};
@@ -102,6 +103,26 @@ impl Session {
         self.batch(sql, take).await.map_err(Error::from)
     }
 
+    /// Runs a batch and makes pieces of the answer, which are sent on as they are full. Where nobody takes them,
+    /// the server waits; that it waits is no fault of its.
+    ///
+    /// # Errors
+    /// As [`each`](Self::each); or there is no receiver any more.
+    pub async fn feed<T>(
+        &mut self,
+        sql: &str,
+        take: impl FnMut(QueryItem) -> Result<Option<T>>,
+        to: &mpsc::Sender<T>,
+    ) -> Result<()> {
+        let mut client = self.take()?;
+        let asked = async {
+            let stream = within(self.patience, client.simple_query(sql)).await?;
+            drain(self.patience, stream, take, Some(to)).await
+        };
+        let done = asked.await;
+        self.put_back(client, done).map_err(Error::from)
+    }
+
     /// Runs statements whose answer nobody needs.
     ///
     /// # Errors
@@ -113,12 +134,12 @@ impl Session {
     async fn batch(
         &mut self,
         sql: &str,
-        take: impl FnMut(QueryItem) -> Result<()>,
+        mut take: impl FnMut(QueryItem) -> Result<()>,
     ) -> std::result::Result<(), Fault> {
         let mut client = self.take()?;
         let asked = async {
             let stream = within(self.patience, client.simple_query(sql)).await?;
-            drain(self.patience, stream, take).await
+            drain(self.patience, stream, |item| take(item).map(|()| NOTHING), None).await
         };
         let done = asked.await;
         self.put_back(client, done)
@@ -143,9 +164,9 @@ impl Session {
                 if let QueryItem::Row(row) = item {
                     rows.push(row);
                 }
-                Ok(())
+                Ok(NOTHING)
             };
-            drain(self.patience, stream, keep).await
+            drain(self.patience, stream, keep, None).await
         };
         let done = asked.await;
         self.put_back(client, done)?;
@@ -219,10 +240,14 @@ async fn within<T>(
     answer.map_err(|_| Fault::late(patience))?.map_err(Fault::from)
 }
 
-async fn drain(
+/// What is handed on by who hands nothing on.
+const NOTHING: Option<()> = None;
+
+async fn drain<T>(
     patience: Duration,
     mut stream: QueryStream<'_>,
-    mut take: impl FnMut(QueryItem) -> Result<()>,
+    mut take: impl FnMut(QueryItem) -> Result<Option<T>>,
+    to: Option<&mpsc::Sender<T>>,
 ) -> std::result::Result<(), Fault> {
     loop {
         // Most of an answer is there already: the clock is asked only where it is waited for.
@@ -230,9 +255,9 @@ async fn drain(
             Some(next) => next?,
             None => within(patience, stream.try_next()).await?,
         };
-        match next {
-            Some(item) => take(item)?,
-            None => return Ok(()),
+        let Some(item) = next else { return Ok(()) };
+        if let (Some(piece), Some(to)) = (take(item)?, to) {
+            to.send(piece).await.map_err(|_| Error::transient("nobody takes the answer"))?;
         }
     }
 }

@@ -201,18 +201,19 @@ impl MssqlInput {
 
     /// A piece of a table's rows.
     async fn read_rows(&mut self, at: usize, batch: &mut Batch<State>) -> Result<Next> {
-        let session = match &mut self.rows {
-            Some(session) => session,
-            none => {
-                let mut session = Session::connect(&self.config.connection).await?;
-                let isolation = self.config.snapshot_isolation;
-                session.run(snapshot::isolation(isolation, &self.database)?).await?;
-                none.insert(session)
-            }
-        };
+        if self.sources[at].whole.is_none() && self.rows.is_none() {
+            let mut session = Session::connect(&self.config.connection).await?;
+            let isolation = self.config.snapshot_isolation;
+            session.run(snapshot::isolation(isolation, &self.database)?).await?;
+            self.rows = Some(session);
+        }
         let source = &mut self.sources[at];
         self.announced.announce(&source.instance().stream, batch)?;
-        if snapshot::piece(session, source, batch).await? {
+        let over = match &mut self.rows {
+            Some(session) if source.has_key() => snapshot::piece(session, source, batch).await?,
+            idle => snapshot::piece_of_whole(idle, source, batch).await?,
+        };
+        if over {
             tracing::info!(stream = source.stream(), "its rows are read; its changes follow");
         }
         Ok(Next::More)

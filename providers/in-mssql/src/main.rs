@@ -32,6 +32,7 @@ mod state;
 mod status;
 mod times;
 mod types;
+mod whole;
 
 fn main() -> std::process::ExitCode {
     dstream_sdk::input::<input::MssqlInput>(dstream_sdk::about!(

@@ -15,6 +15,7 @@ use crate::instance::Instance;
 use crate::key;
 use crate::source::Source;
 use crate::state::{Reading, State};
+use crate::whole::Whole;
 
 /// What the session has to be told before rows are read.
 pub(crate) fn isolation(wanted: Isolation, database: &Database) -> Result<&'static str> {
@@ -45,11 +46,11 @@ pub(crate) async fn piece(
 ) -> Result<bool> {
     let instance = source.instance().clone();
     let Some(reading) = source.state.snapshot.clone() else { return Ok(true) };
-    if reading.anew && reading.after.is_none() && reading.rows == 0 {
-        batch.line(|out| truncate(&instance, &source.state, source.epoch, out))?;
+    if reading.rows == 0 {
+        begin(source, batch)?;
     }
     let order = key::order(&instance);
-    let rows = if order.is_empty() { usize::MAX } else { source.sizing.rows() };
+    let rows = source.sizing.rows();
     let sql = select(&instance, &order, rows, reading.after.as_deref());
     let (mut count, mut bytes, mut last) = (0, 0, None);
     // The same for every row.
@@ -81,6 +82,39 @@ pub(crate) async fn piece(
     };
     batch.checkpoint_part(instance.stream(), &source.state)?;
     Ok(over)
+}
+
+/// The next piece of a table without a key; `true`: that was the last one. The connection is `idle` again then.
+pub(crate) async fn piece_of_whole(
+    idle: &mut Option<Session>,
+    source: &mut Source,
+    batch: &mut Batch<State>,
+) -> Result<bool> {
+    if let Some(session) = idle.take() {
+        begin(source, batch)?;
+        let instance = source.instance().clone();
+        let end = metadata(&instance, "read", &source.state, source.epoch);
+        let sql = select(&instance, &[], 0, None);
+        let columns = instance.clone();
+        let render = move |row: &Row, out: &mut Vec<u8>| envelope(&columns, row, &end, out);
+        source.whole = Some(Whole::begin(session, instance, sql, render));
+    }
+    let Some(whole) = &mut source.whole else { return Ok(true) };
+    let Some(session) = whole.piece(batch).await? else { return Ok(false) };
+    *idle = Some(session);
+    source.whole = None;
+    source.state.snapshot = None;
+    batch.checkpoint_part(source.instance().stream(), &source.state)?;
+    Ok(true)
+}
+
+/// What is said before the first row: those of an earlier reading are no rows any more.
+fn begin(source: &Source, batch: &mut Batch<State>) -> Result<()> {
+    let is_anew = source.state.snapshot.as_ref().is_some_and(|r| r.anew && r.after.is_none());
+    if is_anew {
+        batch.line(|out| truncate(source.instance(), &source.state, source.epoch, out))?;
+    }
+    Ok(())
 }
 
 fn select(

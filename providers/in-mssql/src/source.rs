@@ -9,12 +9,14 @@ use crate::ask::{After, Ask};
 use crate::change::Place;
 use crate::explain;
 use crate::instance::Instance;
+use crate::key;
 use crate::lsn::Lsn;
 use crate::page::Page;
 use crate::pool::{Pool, answer};
 use crate::sizing::Sizing;
 use crate::state::State;
 use crate::times::Times;
+use crate::whole::Whole;
 
 /// A table that is read.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) leaving: bool,
     /// Whether the config says how to go on where changes were lost; who begins anew does.
     pub(crate) resolves_loss: bool,
+    /// The reading of its rows, where it has no key.
+    pub(crate) whole: Option<Whole>,
     page: Page,
     /// The next line of the page.
     at: usize,
@@ -51,6 +55,7 @@ impl Source {
             epoch,
             leaving,
             resolves_loss,
+            whole: None,
             page,
             at,
             coming,
@@ -61,6 +66,11 @@ impl Source {
 
     pub(crate) fn instance(&self) -> &Arc<Instance> {
         &self.instances[0]
+    }
+
+    /// Whether its rows can be read in pieces, each from where the last one ended.
+    pub(crate) fn has_key(&self) -> bool {
+        !key::order(self.instance()).is_empty()
     }
 
     pub(crate) fn stream(&self) -> &str {

@@ -160,6 +160,7 @@ async fn resolve(
         let state = begin(session, &source.instances).await?;
         let anew = Reading { anew: true, ..Reading::default() };
         source.state = State { snapshot: Some(anew), ..state };
+        source.whole = None;
         return Ok(());
     }
     if config.on_lost_position == OnLost::Skip {
