@@ -34,7 +34,7 @@ pub(crate) async fn find(project: &Project, task: &Task) -> Result<Vec<Download>
     for wanted in project.wanted(std::iter::once(task)).into_values() {
         let new = !lock.providers.contains_key(&wanted.key());
         let locked = match new {
-            true => store.pin(&wanted).await,
+            true => store.pin_after(&wanted, &wanted.earlier(&lock)).await,
             false => wanted.locked(&lock).cloned(),
         };
         let there = match locked {
@@ -69,7 +69,10 @@ async fn vouched(
 ) -> std::result::Result<Locked, PinError> {
     match store.vouched(wanted, &locked) {
         Ok(()) => Ok(locked),
-        Err(_) => Ok(Locked { signer: store.signer(wanted, &locked.digest).await?, ..locked }),
+        Err(_) => {
+            let signers = store.signers(wanted, &locked.digest).await?;
+            locked.signed_by(wanted, &signers, &[])
+        }
     }
 }
 

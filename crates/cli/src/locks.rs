@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Args;
 use dstream_config::Diagnostic;
 use dstream_registry::signature::Signer;
 use dstream_registry::{Locked, PinError, PullError, RemoteError, Wanted};
@@ -81,17 +80,9 @@ pub(crate) enum NewSigner {
     Accept,
 }
 
-/// What commands that choose again have in common.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct AcceptSigner {
-    /// Lock a version that somebody else signed than the one that is locked, or nobody.
-    #[arg(long)]
-    accept_signer: bool,
-}
-
-impl AcceptSigner {
-    pub(crate) fn policy(self) -> NewSigner {
-        if self.accept_signer { NewSigner::Accept } else { NewSigner::Refuse }
+impl NewSigner {
+    pub(crate) fn of(accept: bool) -> Self {
+        if accept { Self::Accept } else { Self::Refuse }
     }
 }
 
@@ -107,12 +98,11 @@ pub(crate) async fn renew(
     let before = remote.lock();
     let (mut changes, mut wrong) = (Vec::new(), Vec::new());
     for (key, wanted) in wanted.iter().filter(|(key, _)| chosen(key)) {
-        let earlier = before.providers.get(key).filter(|_| new_signer == NewSigner::Refuse);
-        let after = remote.store().pin(wanted).await.and_then(|after| match earlier {
-            Some(earlier) => after.in_place_of(wanted, earlier),
-            None => Ok(after),
-        });
-        match after {
+        let earlier = match new_signer {
+            NewSigner::Refuse => wanted.earlier(&before),
+            NewSigner::Accept => Vec::new(),
+        };
+        match remote.store().pin_after(wanted, &earlier).await {
             Ok(after) => changes.push(Change {
                 key: key.clone(),
                 before: before.providers.get(key).cloned(),

@@ -45,8 +45,13 @@ impl FindError {
         matches!(
             self,
             Self::Remote(
-                RemoteError::Pin(PinError::Pull(_) | PinError::Distrusted { .. })
-                    | RemoteError::Lock(_)
+                RemoteError::Pin(
+                    PinError::Pull(_)
+                        | PinError::Distrusted { .. }
+                        | PinError::OtherSigner { .. }
+                        | PinError::Mislabelled { .. }
+                        | PinError::Altered { .. }
+                ) | RemoteError::Lock(_)
             )
         )
     }

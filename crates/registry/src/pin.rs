@@ -104,6 +104,16 @@ pub enum PinError {
         /// What is locked, and was signed.
         digest: Digest,
     },
+    /// What is tagged with a version says of itself that it is another one.
+    #[error("{wanted} is tagged {tag}, and says of itself that it is {says}")]
+    Mislabelled {
+        /// What is asked for.
+        wanted: String,
+        /// The tag.
+        tag: String,
+        /// The version in its description.
+        says: String,
+    },
     /// Somebody else signed it than what is locked.
     #[error("{wanted} was signed by {before}, and {}", match now {
         Some(now) => format!("{version} was signed by {now}"),
@@ -176,9 +186,12 @@ impl PinError {
             Self::Altered { .. } => vec![
                 "the lock file was changed by hand: take the last good one from version control".to_owned(),
             ],
+            Self::Mislabelled { .. } => vec![
+                "a signature says nothing of tags: an older version may have been put in its place; ask its publisher".to_owned(),
+            ],
             Self::OtherSigner { .. } => vec![
                 "ask the publisher whether that is meant, before anything of it runs".to_owned(),
-                "`--accept-signer` locks it; what is locked now still runs".to_owned(),
+                "`dstream provider lock --accept-signer` locks it all the same".to_owned(),
             ],
             Self::Pull(error) => error.help(),
         }
@@ -186,21 +199,32 @@ impl PinError {
 }
 
 impl Locked {
-    /// Takes the place of an earlier entry, where what was signed is still signed, and by the same.
+    /// Notes who signed it: of several, the one that signed what it takes the place of.
     ///
     /// # Errors
-    /// [`PinError::OtherSigner`].
-    pub fn in_place_of(self, wanted: &Wanted, earlier: &Self) -> Result<Self, PinError> {
-        let Some(before) = &earlier.signer else { return Ok(self) };
-        if self.signer.as_ref().is_some_and(|now| now.continues(before)) {
-            return Ok(self);
-        }
-        Err(PinError::OtherSigner {
-            wanted: wanted.key(),
-            version: self.version(),
-            before: before.clone(),
-            now: self.signer,
-        })
+    /// [`PinError::OtherSigner`]: that was signed, and none of these did it.
+    pub fn signed_by(
+        mut self,
+        wanted: &Wanted,
+        signers: &[Signer],
+        earlier: &[Signer],
+    ) -> Result<Self, PinError> {
+        let continues = |signer: &&Signer| earlier.iter().any(|before| signer.continues(before));
+        self.signer = match earlier {
+            [] => signers.first().cloned(),
+            [before, ..] => match signers.iter().find(continues) {
+                Some(signer) => Some(signer.clone()),
+                None => {
+                    return Err(PinError::OtherSigner {
+                        wanted: wanted.key(),
+                        version: self.version(),
+                        before: before.clone(),
+                        now: signers.first().cloned(),
+                    });
+                }
+            },
+        };
+        Ok(self)
     }
 }
 
@@ -230,14 +254,53 @@ impl Wanted {
         let Some(locked) = lock.providers.get(&key) else {
             return Err(PinError::NotLocked { wanted: key });
         };
-        let Self::Version { constraint: Some(constraint), .. } = self else { return Ok(locked) };
-        let version = locked.tag.as_deref().unwrap_or_default();
-        let fits = Version::parse(version.strip_prefix('v').unwrap_or(version))
-            .is_ok_and(|version| constraint.matches(&version));
+        let (fits, constraint) = match self {
+            // A lock file that was written by hand must not lead elsewhere than the task file says.
+            Self::Exactly(reference) => match reference.digest() {
+                Some(digest) => (locked.digest == *digest, digest.short()),
+                None => (
+                    locked.tag == self.tag(reference),
+                    reference.tag().unwrap_or("latest").to_owned(),
+                ),
+            },
+            Self::Version { constraint, .. } => {
+                let version = locked.tag.as_deref().unwrap_or_default();
+                let version = Version::parse(version.strip_prefix('v').unwrap_or(version)).ok();
+                let fits = version.is_some_and(|version| match constraint {
+                    Some(constraint) => constraint.matches(&version),
+                    None => true,
+                });
+                (
+                    fits,
+                    constraint.as_ref().map_or_else(|| "a version".to_owned(), ToString::to_string),
+                )
+            }
+        };
         if fits {
             return Ok(locked);
         }
-        let (locked, constraint) = (locked.version(), constraint.to_string());
+        let locked = locked.version();
         Err(PinError::Outside { source_name: key, locked, constraint })
+    }
+
+    /// The tag by which something is locked; nothing where it was asked for by its digest.
+    pub(crate) fn tag(&self, reference: &Reference) -> Option<String> {
+        match reference.digest() {
+            Some(_) => None,
+            None => Some(reference.tag().unwrap_or("latest").to_owned()),
+        }
+    }
+
+    /// Who signed what a lock file has of the same repository, under whatever name.
+    pub fn earlier(&self, lock: &LockFile) -> Vec<Signer> {
+        let source = self.reference().source();
+        let is_same = |key: &str| {
+            key.parse::<Reference>().is_ok_and(|reference| reference.source() == source)
+        };
+        let same = lock.providers.iter().filter(|(key, _)| is_same(key));
+        let mut signers: Vec<Signer> =
+            same.filter_map(|(_, locked)| locked.signer.clone()).collect();
+        signers.dedup();
+        signers
     }
 }

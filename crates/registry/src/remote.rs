@@ -144,7 +144,8 @@ impl Remote {
         let known = wanted.locked(&self.locked_file()).cloned();
         match known {
             Err(PinError::NotLocked { .. }) if self.policy == Policy::Add => {
-                let locked = self.store.pin(wanted).await?;
+                let earlier = wanted.earlier(&self.locked_file());
+                let locked = self.store.pin_after(wanted, &earlier).await?;
                 self.put(wanted, locked.clone())?;
                 (self.listener)(&wanted.key(), &RemoteEvent::Locked(locked.clone()));
                 Ok(locked)
@@ -160,9 +161,10 @@ impl Remote {
 
     /// Asks who signed what is locked: it may have been locked before the project had a rule for it.
     async fn note_signer(&self, wanted: &Wanted, locked: Locked) -> Result<Locked, RemoteError> {
-        let signer = self.store.signer(wanted, &locked.digest).await?;
-        let locked = Locked { signer, ..locked };
+        let signers = self.store.signers(wanted, &locked.digest).await?;
+        let locked = locked.signed_by(wanted, &signers, &[])?;
         self.put(wanted, locked.clone())?;
+        (self.listener)(&wanted.key(), &RemoteEvent::Locked(locked.clone()));
         Ok(locked)
     }
 
@@ -195,6 +197,7 @@ impl Remote {
     /// As [`pinned`](Self::pinned); or it cannot be pulled.
     pub(crate) async fn find(&self, wanted: &Wanted) -> Result<Installed, RemoteError> {
         let locked = self.pinned(wanted).await?;
+        self.store.prove(wanted, &locked).await?;
         let path = match self.store.installed(wanted, &locked)? {
             Some(path) => path,
             None if self.policy == Policy::Look => {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use dstream_protocol::Description;
-use dstream_signature::{Signer, Trust, judge};
+use dstream_signature::{Rule, Signer, Trust, judge};
 use dstream_task::Constraint;
 use semver::Version;
 
 use crate::cache::{Cache, Held};
 use crate::digest::Digest;
-use crate::lock::Locked;
+use crate::lock::{LockFile, Locked};
 use crate::oci::blob::PullEvent;
 use crate::oci::signatures::is_signature_tag;
 use crate::oci::tags::versions;
@@ -34,6 +34,14 @@ impl Store {
     /// # Errors
     /// It is not there, no version will do, or the registry does not answer.
     pub async fn pin(&self, wanted: &Wanted) -> Result<Locked, PinError> {
+        self.pin_after(wanted, &[]).await
+    }
+
+    /// The same for what takes the place of earlier entries: who signed one of them signs it, too.
+    ///
+    /// # Errors
+    /// As [`pin`](Self::pin); [`PinError::OtherSigner`].
+    pub async fn pin_after(&self, wanted: &Wanted, earlier: &[Signer]) -> Result<Locked, PinError> {
         let (reference, constraint) = match wanted {
             Wanted::Exactly(reference) => (reference.clone(), None),
             Wanted::Version { source, constraint } => {
@@ -42,25 +50,20 @@ impl Store {
             }
         };
         let package = self.package(&reference).await?;
-        let signer = self.signer(wanted, &package.digest).await?;
-        let tag = match reference.digest() {
-            Some(_) => None,
-            None => Some(reference.tag().unwrap_or("latest").to_owned()),
-        };
-        Ok(Locked { signer, ..Locked::new(&package, tag, constraint) })
+        let signers = self.signers(wanted, &package.digest).await?;
+        let locked = Locked::new(&package, wanted.tag(&reference), constraint);
+        let locked = locked.signed_by(wanted, &signers, earlier)?;
+        self.labelled(wanted, &locked).await?;
+        Ok(locked)
     }
 
-    /// Who signed what has this digest, as far as that counts here.
+    /// Everybody who signed what has this digest and counts here.
     ///
     /// # Errors
     /// [`PinError::Distrusted`] where a signature is wanted and none counts; or the registry does not answer.
-    pub async fn signer(
-        &self,
-        wanted: &Wanted,
-        digest: &Digest,
-    ) -> Result<Option<Signer>, PinError> {
+    pub async fn signers(&self, wanted: &Wanted, digest: &Digest) -> Result<Vec<Signer>, PinError> {
         let signatures = self.registries.signatures(wanted.reference(), digest).await?;
-        let rule = self.trust.of(&wanted.reference().source());
+        let rule = self.rule(wanted);
         judge(&digest.to_string(), &signatures, rule).map_err(|distrust| PinError::Distrusted {
             wanted: wanted.key(),
             digest: digest.clone(),
@@ -68,12 +71,32 @@ impl Store {
         })
     }
 
+    fn rule(&self, wanted: &Wanted) -> Option<&Rule> {
+        self.trust.of(&wanted.reference().source())
+    }
+
+    /// A signature says nothing of tags: where there is a rule, what is tagged with a version must say of itself
+    /// that it is that version, lest an older one be put in its place.
+    async fn labelled(&self, wanted: &Wanted, locked: &Locked) -> Result<(), PinError> {
+        let version = |text: &str| Version::parse(text.strip_prefix('v').unwrap_or(text)).ok();
+        let (Some(_), Some(tag)) = (self.rule(wanted), &locked.tag) else { return Ok(()) };
+        let described = locked.platforms.values().find_map(|binary| binary.description.as_ref());
+        let (Some(tagged), Some(digest)) = (version(tag), described) else { return Ok(()) };
+        let bytes = self.registries.small(wanted.reference(), digest, &self.cache).await?;
+        match described_version(&bytes) {
+            Some(says) if version(&says) != Some(tagged) => {
+                Err(PinError::Mislabelled { wanted: wanted.key(), tag: tag.clone(), says })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the signer that is locked is one whom the project trusts: its rules may be newer.
     ///
     /// # Errors
     /// [`PinError::Unvouched`].
     pub fn vouched(&self, wanted: &Wanted, locked: &Locked) -> Result<(), PinError> {
-        let good = match (self.trust.of(&wanted.reference().source()), &locked.signer) {
+        let good = match (self.rule(wanted), &locked.signer) {
             (None, _) => true,
             (Some(rule), None) => !rule.required,
             (Some(rule), Some(signer)) => rule.allows(signer),
@@ -150,8 +173,7 @@ impl Store {
         }
     }
 
-    /// The program of what is locked, pulled where it is not there. Where the project has a rule for it, its
-    /// signature is looked at again before: a lock file is easily written by hand.
+    /// The program of what is locked, pulled where it is not there; [proven](Self::prove) before.
     ///
     /// # Errors
     /// It is not for this machine, cannot be pulled, is not what is locked, or not signed as it should be.
@@ -161,14 +183,30 @@ impl Store {
         locked: &Locked,
         events: &dyn Fn(PullEvent),
     ) -> Result<PathBuf, PinError> {
+        self.prove(wanted, locked).await?;
         let program = &here(wanted, locked)?.program;
         if let Held::Good(path) = self.cache.look(&program.digest)? {
             return Ok(path);
         }
-        if self.trust.of(&wanted.reference().source()).is_some() {
-            self.signed(wanted, locked).await?;
-        }
         Ok(self.registries.pull(wanted.reference(), program, &self.cache, events).await?)
+    }
+
+    /// Where the project has a rule for it: looks whether what is locked is what was signed, unless this machine
+    /// has seen that already. A lock file is easily written by hand, and what it names may be in the cache for
+    /// another reason; so what was seen is noted for the rule and every word of the entry.
+    ///
+    /// # Errors
+    /// As [`signed`](Self::signed).
+    pub async fn prove(&self, wanted: &Wanted, locked: &Locked) -> Result<(), PinError> {
+        let Some(rule) = self.rule(wanted) else { return Ok(()) };
+        let entry = LockFile { providers: [(wanted.key(), locked.clone())].into() };
+        let mark = Digest::of(format!("{}\n{entry}", rule.mark()).as_bytes());
+        if self.cache.is_proven(&mark)? {
+            return Ok(());
+        }
+        self.vouched(wanted, locked)?;
+        self.signed(wanted, locked).await?;
+        Ok(self.cache.note_proven(&mark)?)
     }
 
     /// Who signed what is locked, looked at again; and whether the lock file names the programs that were
@@ -182,8 +220,9 @@ impl Store {
         wanted: &Wanted,
         locked: &Locked,
     ) -> Result<Option<Signer>, PinError> {
-        let signer = self.signer(wanted, &locked.digest).await?;
-        let now = Locked { signer, ..locked.clone() }.in_place_of(wanted, locked)?;
+        let signers = self.signers(wanted, &locked.digest).await?;
+        let earlier: Vec<Signer> = locked.signer.iter().cloned().collect();
+        let now = locked.clone().signed_by(wanted, &signers, &earlier)?;
         let reference = wanted.reference().with_digest(locked.digest.clone());
         if self.registries.package(&reference).await?.binaries == locked.platforms {
             return Ok(now.signer);
@@ -209,6 +248,12 @@ impl Store {
 /// A description, where it is one: the original's `provider.json` says other things.
 fn described(bytes: &[u8]) -> Option<Description> {
     serde_json::from_slice(bytes).ok()
+}
+
+/// The version that a description names, of whatever form it is.
+fn described_version(bytes: &[u8]) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Some(document["version"].as_str()?.to_owned())
 }
 
 /// What is locked for this machine.

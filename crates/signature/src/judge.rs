@@ -21,9 +21,9 @@ pub enum Distrust {
     },
 }
 
-/// Who signed what has this digest, `sha256:…`. Without a rule everybody counts who has an identity that
-/// Sigstore's public instance vouches for; keys then say nothing. Nobody is no error where no signature is
-/// wanted and none is there.
+/// Who signed what has this digest, `sha256:…`: everybody who counts. Without a rule that is who has an
+/// identity that Sigstore's public instance vouches for; keys then say nothing. Nobody is no error where no
+/// signature is wanted and none is there.
 ///
 /// # Errors
 /// The rule wants a signature that is not there, or none of those that are there counts.
@@ -31,19 +31,20 @@ pub fn judge(
     digest: &str,
     signatures: &[Signature],
     rule: Option<&Rule>,
-) -> Result<Option<Signer>, Distrust> {
-    let mut reasons = Vec::new();
+) -> Result<Vec<Signer>, Distrust> {
+    let (mut signers, mut reasons) = (Vec::new(), Vec::new());
     for signature in signatures {
         match of_one(digest, signature, rule) {
-            Ok(signer) => return Ok(Some(signer)),
+            Ok(signer) => signers.push(signer),
             Err(reason) => reasons.push(reason),
         }
     }
     match rule {
-        None => Ok(None),
         Some(rule) if signatures.is_empty() && rule.required => Err(Distrust::Unsigned),
-        Some(_) if signatures.is_empty() => Ok(None),
-        Some(_) => Err(Distrust::Nobody { reasons }),
+        Some(_) if signers.is_empty() && !signatures.is_empty() => {
+            Err(Distrust::Nobody { reasons })
+        }
+        _ => Ok(signers),
     }
 }
 
@@ -51,6 +52,7 @@ fn of_one(digest: &str, signature: &Signature, rule: Option<&Rule>) -> Result<Si
     match signature {
         Signature::Simple(simple) => of_simple(digest, simple, rule),
         Signature::Bundle(document) => of_bundle(digest, document, rule),
+        Signature::Unreadable(reason) => Err(reason.clone()),
     }
 }
 

@@ -17,7 +17,12 @@ pub enum Root {
     /// Sigstore's public instance, as it was when dstream was built.
     PublicGood,
     /// Another one: a company's own, or a newer state of the public one.
-    Own(Arc<TrustedRoot>),
+    Own {
+        /// The file's text.
+        text: Arc<str>,
+        /// What it says.
+        root: Arc<TrustedRoot>,
+    },
 }
 
 impl Root {
@@ -29,13 +34,13 @@ impl Root {
         let bad = |reason: String| BadKey::Kind { wanted: "trusted root of Sigstore's", reason };
         let root = TrustedRoot::from_json(text).map_err(|e| bad(e.to_string()))?;
         Verifier::new(&root).map_err(|e| bad(e.to_string()))?;
-        Ok(Self::Own(Arc::new(root)))
+        Ok(Self::Own { text: text.into(), root: Arc::new(root) })
     }
 
     fn trusted(&self) -> Result<&TrustedRoot, String> {
         match self {
             Self::PublicGood => public_good(),
-            Self::Own(root) => Ok(root),
+            Self::Own { root, .. } => Ok(root),
         }
     }
 }

@@ -54,32 +54,77 @@ impl Trust {
         if !is_source(source) {
             return Err(BadRule::Source(source.to_owned()));
         }
-        self.0.insert(source.to_owned(), rule);
+        self.0.insert(normal(source), rule);
         Ok(())
     }
 
     /// The rule for a repository: the one that says most of it.
     pub fn of(&self, repository: &str) -> Option<&Rule> {
-        let fits = |source: &str| match source.strip_suffix('*') {
-            Some(beginning) => repository.starts_with(beginning),
-            None => repository == source,
-        };
-        let fitting = self.0.iter().filter(|(source, _)| fits(source));
+        let repository = normal(repository);
+        let fitting = self.0.iter().filter(|(source, _)| fits(source, &repository));
         // A whole name says more than a beginning of the same length.
         let most = |source: &str| (source.trim_end_matches('*').len(), !source.ends_with('*'));
         fitting.max_by_key(|(source, _)| most(source)).map(|(_, rule)| rule)
     }
+
+    /// The sources of rules that are for none of these repositories: perhaps a slip.
+    pub fn unused<'a>(&'a self, repositories: &[String]) -> Vec<&'a str> {
+        let repositories: Vec<String> = repositories.iter().map(|name| normal(name)).collect();
+        let sources = self.0.keys().map(String::as_str);
+        sources.filter(|source| !repositories.iter().any(|name| fits(source, name))).collect()
+    }
 }
 
-/// Whether it is a repository, the beginning of some, or all.
+fn fits(source: &str, repository: &str) -> bool {
+    match source.strip_suffix('*') {
+        Some(beginning) => repository.starts_with(beginning),
+        None => repository == source,
+    }
+}
+
+/// Whether it is a repository, the beginning of some, or all. A registry must be named, as references name
+/// it, and there must be something behind it.
 pub fn is_source(source: &str) -> bool {
-    let name = match source.strip_suffix("/*") {
-        Some(beginning) => beginning,
-        None if source == "*" => return true,
-        None => source,
+    if source == "*" {
+        return true;
+    }
+    let Some((registry, path)) = source.split_once('/') else { return false };
+    let is_host = registry.contains(['.', ':']) || registry.eq_ignore_ascii_case("localhost");
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
-    !name.is_empty() && !name.contains("://") && name.chars().all(plain)
+    let parts = path.strip_suffix("/*").or(if path == "*" { None } else { Some(path) });
+    is_host && registry.chars().all(plain) && parts.is_none_or(|parts| parts.split('/').all(part))
+}
+
+/// One spelling for what is one place: a host's letters, the port that TLS has anyway, and the names of
+/// Docker's registry.
+fn normal(source: &str) -> String {
+    let Some((registry, path)) = source.split_once('/') else { return source.to_owned() };
+    let registry = registry.to_ascii_lowercase();
+    let registry = registry.strip_suffix(":443").unwrap_or(&registry);
+    let registry = match registry {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        other => other,
+    };
+    format!("{registry}/{path}")
+}
+
+impl Rule {
+    /// The same text for the same rule, and another one for another.
+    pub fn mark(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(|key| key.signer().to_string()).collect();
+        let identities: Vec<String> = self.identities.iter().map(ToString::to_string).collect();
+        let root = match &self.root {
+            Root::PublicGood => None,
+            Root::Own { text, .. } => Some(&**text),
+        };
+        serde_json::json!([self.required, keys, identities, self.issuer, root]).to_string()
+    }
 }
 
 impl Pattern {
@@ -126,9 +171,55 @@ mod tests {
         assert_eq!(required("ghcr.io/acme/dstream-in-foo"), Some(false));
         assert_eq!(required("ghcr.io/acmevil/x"), Some(false));
         assert!(Trust::default().of("ghcr.io/acme/x").is_none());
-        for bad in ["", "https://ghcr.io/acme", "ghcr.io/a*", "ghcr.io/acme/**", "a b"] {
+        for bad in [
+            "",
+            "https://ghcr.io/acme",
+            "ghcr.io/a*",
+            "ghcr.io/acme/**",
+            "a b",
+            "ghcr.io",
+            "ghcr.io/",
+            "acme/*",
+            "acme/foo",
+            "ghcr.io/Acme/*",
+            "ghcr.io/acme/foo:v1",
+            "ghcr.io/acme/foo@sha256:ab",
+        ] {
             assert_eq!(trust.add(bad, rule(true)), Err(BadRule::Source(bad.to_owned())), "{bad}");
         }
+        let unused = trust.unused(&["quay.io/acme/x".to_owned()]);
+        assert_eq!(unused, ["ghcr.io/acme/*", "ghcr.io/acme/dstream-in-foo"]);
+    }
+
+    #[test]
+    fn another_spelling_of_a_place_is_no_way_around_its_rule() {
+        let mut trust = Trust::default();
+        trust.add("GHCR.io/acme/*", rule(true)).unwrap();
+        trust.add("docker.io/acme/foo", rule(true)).unwrap();
+        trust.add("localhost:5000/*", rule(true)).unwrap();
+        for same in [
+            "ghcr.io/acme/foo",
+            "GHCR.IO/acme/foo",
+            "ghcr.io:443/acme/foo",
+            "index.docker.io/acme/foo",
+            "registry-1.docker.io/acme/foo",
+            "localhost:5000/x",
+        ] {
+            assert!(trust.of(same).is_some(), "{same}");
+        }
+        assert!(trust.of("ghcr.io:5000/acme/foo").is_none());
+    }
+
+    #[test]
+    fn rules_have_one_mark_each() {
+        let (mut other, one) = (rule(true), rule(true));
+        assert_eq!(one.mark(), rule(true).mark());
+        assert_ne!(one.mark(), rule(false).mark());
+        other.issuer = Some("x".to_owned());
+        assert_ne!(one.mark(), other.mark());
+        other.issuer = None;
+        other.identities = vec!["a".parse().unwrap()];
+        assert_ne!(one.mark(), other.mark());
     }
 
     #[test]

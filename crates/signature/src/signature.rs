@@ -13,6 +13,8 @@ pub enum Signature {
     Simple(Simple),
     /// A Sigstore bundle: one JSON document with everything that is needed.
     Bundle(Vec<u8>),
+    /// Something stands in its place that cannot be had or read: why.
+    Unreadable(String),
 }
 
 /// A signature of cosign's first format.

@@ -13,7 +13,7 @@ use crate::cli::Vars;
 use crate::context::{Context, value};
 use crate::exit::Exit;
 use crate::lifecycle::{Asking, builders, describe, report_json};
-use crate::locks::{self, AcceptSigner, Change};
+use crate::locks::{self, Change, NewSigner};
 use crate::problem::{Problem, Result};
 use crate::project::{self, Project};
 use crate::resolve::{Provider, resolve};
@@ -29,8 +29,9 @@ pub(crate) struct Init {
     /// Choose the versions of providers from registries again, and write them into the lock file.
     #[arg(long, conflicts_with = "task")]
     upgrade: bool,
-    #[command(flatten)]
-    signer: AcceptSigner,
+    /// With it: lock a version that somebody else signed than the one that is locked, or nobody.
+    #[arg(long, requires = "upgrade")]
+    accept_signer: bool,
     #[command(flatten)]
     vars: Vars,
 }
@@ -46,8 +47,13 @@ pub(crate) async fn run(context: &Context, args: &Init) -> Result<Answer> {
 async fn ready(context: &Context, args: &Init) -> Result<Answer> {
     let project = Project::load(context, &args.vars, Select::Nothing)?.pulling(Policy::Add);
     let wanted = project.wanted(project.loaded.tasks.iter());
+    let sources: Vec<String> = wanted.values().map(|w| w.reference().source()).collect();
+    for source in project.registry.remote().store().trust.unused(&sources) {
+        let line = format!("warning: `trust \"{source}\"` is for no provider of this file");
+        context.screen.error(&line);
+    }
     let changes = if args.upgrade {
-        locks::renew(&project, &wanted, &|_| true, args.signer.policy()).await?
+        locks::renew(&project, &wanted, &|_| true, NewSigner::of(args.accept_signer)).await?
     } else {
         locks::check_tags(context, &project, &wanted).await?;
         Vec::new()

@@ -128,6 +128,37 @@ fn an_upgrade_to_what_somebody_else_signed_needs_a_persons_word() {
 }
 
 #[test]
+fn a_lock_file_that_leads_elsewhere_than_the_task_file_says_is_refused() {
+    let (registry, project) = signed();
+    runs(&project, &["init"]);
+    let lock = project.read(".dstream.lock.hcl");
+    project.write(".dstream.lock.hcl", &lock.replace("\"v0.3.1\"", "\"v0.3.0\""));
+    fails(
+        &project,
+        &["run", "--locked", "count"],
+        &["is locked at v0.3.0, and v0.3.1 is asked for"],
+    );
+    project.write(".dstream.lock.hcl", &lock);
+    let reference = format!("{}/acme/dstream-out-lines:v0.3.1", registry.host());
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let pinned = format!("{}/acme/dstream-out-lines@{digest}", registry.host());
+    let task = project.read("dstream.hcl").replace(&reference, &pinned);
+    project.write("dstream.hcl", &task);
+    project.write(".dstream.lock.hcl", &lock.replace(&reference, &pinned));
+    fails(&project, &["run", "--locked", "count"], &["and sha256:000000000000 is asked for now"]);
+}
+
+#[test]
+fn a_rule_that_is_for_nothing_is_told() {
+    let (registry, project) = signed();
+    let slip = trust(&registry, KEY).replace("/acme/*", "/acne/*");
+    let both = format!("{}{slip}", trust(&registry, KEY));
+    project.write("dstream.hcl", &task_file(&registry, &both));
+    let shown = runs(&project, &["init"]);
+    assert!(shown.contains("/acne/*\"` is for no provider of this file"), "{shown}");
+}
+
+#[test]
 fn a_closed_network_has_the_signatures_too() {
     let (registry, project) = signed();
     runs(&project, &["init"]);

@@ -6,6 +6,7 @@
 //!   partial/<hex>          the beginning of one, to go on from
 //!   locks/<hex>            held by the one that downloads it
 //!   verified/<hex>         what the file looked like when it was last hashed; touched at each use
+//!   proven/<hex>           a lock entry whose signature was looked at, and the rule by which that was done
 //! ```
 //!
 //! Every name is made of a digest's 64 digits: nothing that a registry says becomes a path.
@@ -14,6 +15,7 @@ mod claim;
 mod clean;
 mod hashing;
 mod partial;
+mod proven;
 mod stamp;
 
 use std::io;

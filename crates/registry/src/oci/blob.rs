@@ -175,18 +175,19 @@ impl Registries {
         if let Some(bytes) = cache.bytes(digest)? {
             return Ok(bytes);
         }
-        let bytes = self.document(reference, digest).await?;
+        let bytes = self.document(reference, digest, LARGEST_DESCRIPTION).await?;
         cache.keep(&bytes)?;
         Ok(bytes)
     }
 
-    /// A small content, in memory only.
+    /// A small content, of so many bytes at most, in memory only.
     pub(crate) async fn document(
         &self,
         reference: &Reference,
         digest: &Digest,
+        limit: u64,
     ) -> Result<Vec<u8>, OciError> {
-        let bytes = retried(|| self.bytes(reference, digest)).await?;
+        let bytes = retried(|| self.bytes(reference, digest, limit)).await?;
         let actual = Digest::of(&bytes);
         if actual == *digest {
             return Ok(bytes);
@@ -195,7 +196,12 @@ impl Registries {
         Err(OciError::DigestMismatch { what, expected, actual })
     }
 
-    async fn bytes(&self, reference: &Reference, digest: &Digest) -> Result<Vec<u8>, OciError> {
+    async fn bytes(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Vec<u8>, OciError> {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", digest.short(), reference.source());
         let (BlobResponse::Partial(mut stream) | BlobResponse::Full(mut stream)) =
@@ -203,8 +209,8 @@ impl Registries {
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|e| broken(reference, e.to_string()))?;
-            if (bytes.len() + piece.len()) as u64 > LARGEST_DESCRIPTION {
-                return Err(OciError::TooLarge { what, limit: LARGEST_DESCRIPTION });
+            if (bytes.len() + piece.len()) as u64 > limit {
+                return Err(OciError::TooLarge { what, limit });
             }
             bytes.extend_from_slice(&piece);
         }

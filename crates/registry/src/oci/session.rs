@@ -64,6 +64,13 @@ impl Registries {
         Self { hosts, credentials, clients: Mutex::default(), opened: Mutex::default() }
     }
 
+    /// The same without mirrors: for what is changed where it is published.
+    pub(crate) fn without_mirrors(&self) -> Self {
+        let mut hosts = self.hosts.clone();
+        hosts.values_mut().for_each(|host| host.mirror = None);
+        Self::new(hosts, self.credentials.clone())
+    }
+
     /// Opens the repository of a reference, for reading or for writing.
     pub(crate) async fn open(
         &self,

@@ -9,13 +9,13 @@ use oci_client::manifest::{
 use serde_json::json;
 
 use super::assemble::{document, size};
-use super::blob::{PullError, PullEvent};
+use super::blob::PullError;
 use super::error::OciError;
-use super::layout::Layout;
+use super::manifest::Manifest;
 use super::package::Blob;
 use super::parts::{Document, Part, Parts};
 use super::session::Registries;
-use super::signatures::{layers, referrers_tag, simple_tag};
+use super::signatures::{LARGEST, MOST, layers, read, referrers_tag, simple_tag};
 use crate::digest::Digest;
 use crate::reference::Reference;
 
@@ -48,17 +48,15 @@ impl Registries {
         digest: &Digest,
         key: &SigningKey,
     ) -> Result<(), SignError> {
-        let mut all = Vec::new();
-        if let Some(manifest) = self.simple(reference, digest).await? {
-            let public = key.public()?;
-            for (layer, of_layer) in layers(&manifest.content, SIMPLE)? {
-                let bytes = self.document(reference, &of_layer).await?;
-                let noted = layer.annotations.as_ref().and_then(|all| all.get(SIGNATURE));
-                if noted.is_some_and(|signature| public.made(signature, &bytes)) {
-                    return Ok(());
-                }
-                all.push((layer, bytes));
-            }
+        let registries = self.without_mirrors();
+        let mut all = registries.simple_signatures(reference, digest).await?;
+        let public = key.public()?;
+        let is_ours = |(layer, bytes): &(OciDescriptor, Vec<u8>)| {
+            let noted = layer.annotations.as_ref().and_then(|all| all.get(SIGNATURE));
+            noted.is_some_and(|signature| public.made(signature, bytes))
+        };
+        if all.iter().any(is_ours) {
+            return Ok(());
         }
         let Simple { payload, signature, .. } =
             key.sign(&reference.source(), &digest.to_string())?;
@@ -69,29 +67,85 @@ impl Registries {
         Ok(())
     }
 
-    /// The signatures of what has this digest, on their way into a folder, with what they are called there.
+    /// The signatures of the first format, as they are. Who writes them anew must have every one.
+    async fn simple_signatures(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<(OciDescriptor, Vec<u8>)>, OciError> {
+        let Some(manifest) = self.simple(reference, digest).await? else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for layer in layers(&manifest.content, &[SIMPLE]) {
+            if all.len() == MOST {
+                return Err(too_many(reference, digest));
+            }
+            let bytes = self.document(reference, &read(&layer.digest)?, LARGEST).await?;
+            all.push((layer.clone(), bytes));
+        }
+        Ok(all)
+    }
+
+    /// Puts signatures that were collected beside those that are there.
     ///
     /// # Errors
-    /// They cannot be fetched, or the disk is full.
+    /// They cannot be read, or the registry does not take them.
+    pub async fn send_signatures(&self, to: &Reference, new: &Parts) -> Result<(), PullError> {
+        let there = match self.without_mirrors().manifest(to).await {
+            Ok(manifest) => manifest.content,
+            Err(OciError::NotFound { .. }) => {
+                return self.send(to, new, &|_, _| {}).await.map(drop);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let what = to.to_string();
+        let merged = match (there, new.root.read(&what)?) {
+            (OciManifest::Image(there), OciManifest::Image(own)) => {
+                let mut layers = there.layers;
+                for new in own.layers {
+                    let is_same = |old: &OciDescriptor| {
+                        (&old.digest, &old.annotations) == (&new.digest, &new.annotations)
+                    };
+                    if !layers.iter().any(is_same) {
+                        layers.push(new);
+                    }
+                }
+                let (manifest, config) = manifest(layers);
+                let contents = new.contents.iter().cloned().chain([config]).collect();
+                Parts { root: manifest, children: Vec::new(), contents }
+            }
+            (OciManifest::ImageIndex(mut there), OciManifest::ImageIndex(own)) => {
+                let known: Vec<String> = there.manifests.iter().map(|e| e.digest.clone()).collect();
+                let new_ones = own.manifests.into_iter().filter(|e| !known.contains(&e.digest));
+                there.manifests.extend(new_ones);
+                let root = document(OCI_IMAGE_INDEX_MEDIA_TYPE, &there);
+                Parts { root, children: new.children.clone(), contents: new.contents.clone() }
+            }
+            _ => new.clone(),
+        };
+        self.send(to, &merged, &|_, _| {}).await.map(drop)
+    }
+
+    /// The signatures of what has this digest, to be carried elsewhere, with what they are called there.
+    ///
+    /// # Errors
+    /// They cannot be fetched, or are too many or too large for signatures.
     pub async fn collect_signatures(
         &self,
         reference: &Reference,
         digest: &Digest,
-        layout: &Layout,
-    ) -> Result<Vec<(Reference, Parts)>, PullError> {
-        let nothing = |_: &str, _: PullEvent| {};
+    ) -> Result<Vec<(Reference, Parts)>, OciError> {
         let mut all = Vec::new();
-        if self.simple(reference, digest).await?.is_some() {
+        if let Some(manifest) = self.simple(reference, digest).await? {
+            let contents = self.small_contents(reference, &manifest).await?;
+            let (root, children) = (manifest.document, Vec::new());
             let name = reference.with_tag(&simple_tag(digest));
-            let parts = self.collect(&name, layout, &nothing).await?;
-            all.push((name, parts));
+            all.push((name, Parts { root, children, contents }));
         }
         let (mut children, mut contents) = (Vec::new(), Vec::new());
         for bundle in self.bundles(reference, digest).await? {
-            let parts =
-                self.collect(&reference.with_digest(bundle.digest), layout, &nothing).await?;
-            children.push(parts.root);
-            contents.extend(parts.contents);
+            let bundle = bundle?;
+            contents.extend(self.small_contents(reference, &bundle).await?);
+            children.push(bundle.document);
         }
         if !children.is_empty() {
             let root = list(&children)?;
@@ -99,6 +153,32 @@ impl Registries {
             all.push((name, Parts { root, children, contents }));
         }
         Ok(all)
+    }
+
+    /// What a manifest of signatures names, none of it large.
+    async fn small_contents(
+        &self,
+        reference: &Reference,
+        manifest: &Manifest,
+    ) -> Result<Vec<Part>, OciError> {
+        let OciManifest::Image(content) = &manifest.content else { return Ok(Vec::new()) };
+        if content.layers.len() > MOST {
+            return Err(too_many(reference, &manifest.digest));
+        }
+        let mut parts = Vec::new();
+        for descriptor in content.layers.iter().chain([&content.config]) {
+            let digest = read(&descriptor.digest)?;
+            let bytes = self.document(reference, &digest, LARGEST).await?;
+            parts.push(Part::of("signature", &bytes));
+        }
+        Ok(parts)
+    }
+}
+
+fn too_many(reference: &Reference, digest: &Digest) -> OciError {
+    OciError::Malformed {
+        what: format!("{} of {}", digest.short(), reference.source()),
+        reason: format!("it has more than {MOST} signatures"),
     }
 }
 
@@ -137,10 +217,18 @@ fn layer(blob: &Blob, signature: String) -> OciDescriptor {
     }
 }
 
-/// A manifest as cosign writes it: an image whose layers are payloads, nothing of it compressed.
 fn parts(signatures: Vec<(OciDescriptor, Vec<u8>)>) -> Parts {
+    let layers = signatures.iter().map(|(layer, _)| layer.clone()).collect();
+    let (root, config) = manifest(layers);
+    let payloads = signatures.iter().map(|(_, payload)| Part::of("signature", payload));
+    let contents = payloads.chain([config]).collect();
+    Parts { root, children: Vec::new(), contents }
+}
+
+/// A manifest as cosign writes it, and its config: an image whose layers are payloads, nothing of it compressed.
+fn manifest(layers: Vec<OciDescriptor>) -> (Document, Part) {
     const LONG_AGO: &str = "0001-01-01T00:00:00Z";
-    let digests: Vec<&str> = signatures.iter().map(|(layer, _)| layer.digest.as_str()).collect();
+    let digests: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
     let history: Vec<_> = digests.iter().map(|_| json!({ "created": LONG_AGO })).collect();
     let config = json!({
         "architecture": "",
@@ -160,11 +248,8 @@ fn parts(signatures: Vec<(OciDescriptor, Vec<u8>)>) -> Parts {
             size: size(&config.blob),
             ..OciDescriptor::default()
         },
-        layers: signatures.iter().map(|(layer, _)| layer.clone()).collect(),
+        layers,
         ..OciImageManifest::default()
     };
-    let root = document(OCI_IMAGE_MEDIA_TYPE, &manifest);
-    let payloads = signatures.iter().map(|(_, payload)| Part::of("signature", payload));
-    let contents = payloads.chain([config]).collect();
-    Parts { root, children: Vec::new(), contents }
+    (document(OCI_IMAGE_MEDIA_TYPE, &manifest), config)
 }

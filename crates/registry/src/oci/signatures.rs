@@ -4,6 +4,8 @@
 //! - as referrers: manifests that name the provider as their subject and hold a Sigstore bundle; a registry
 //!   that cannot list referrers has the list under the tag `sha256-<hex>`, by the distribution specification
 
+use std::time::Duration;
+
 use dstream_signature::signature::{BUNDLES, CERTIFICATE, RECEIPT, SIGNATURE, SIMPLE};
 use dstream_signature::{Signature, Simple};
 use oci_client::RegistryOperation;
@@ -17,8 +19,11 @@ use super::session::Registries;
 use crate::digest::Digest;
 use crate::reference::Reference;
 
-/// How many signatures are read of each kind. Who has more of them is not helped by reading on.
-const MOST: usize = 32;
+/// How many signatures are looked at in all, and how large one may be. Who has more is not helped by reading on.
+pub(super) const MOST: usize = 32;
+pub(super) const LARGEST: u64 = 512 << 10;
+/// How long all of them may take together.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The tag under which the signatures of the first format are.
 pub fn simple_tag(digest: &Digest) -> String {
@@ -42,30 +47,61 @@ pub fn is_signature_tag(tag: &str) -> bool {
 }
 
 impl Registries {
-    /// The signatures of what has this digest in a repository; none where nobody signed it.
+    /// The signatures of what has this digest in a repository; none where nobody signed it. One that cannot
+    /// be had is [`Signature::Unreadable`]: it must not hide those beside it.
     ///
     /// # Errors
-    /// The registry does not answer, or what is there is not what it says.
+    /// The registry does not answer, or not to an end.
     pub async fn signatures(
         &self,
         reference: &Reference,
         digest: &Digest,
     ) -> Result<Vec<Signature>, OciError> {
-        let mut found = Vec::new();
+        let found = tokio::time::timeout(PATIENCE, self.all_signatures(reference, digest)).await;
+        found.unwrap_or_else(|_| {
+            let registry = reference.registry().to_owned();
+            let reason = format!("the signatures did not come within {} s", PATIENCE.as_secs());
+            Err(OciError::Unreachable { registry, reason })
+        })
+    }
+
+    async fn all_signatures(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<Signature>, OciError> {
+        let mut all = Vec::new();
         if let Some(manifest) = self.simple(reference, digest).await? {
-            for (layer, digest) in layers(&manifest.content, SIMPLE)? {
-                let payload = self.document(reference, &digest).await?;
-                found.push(Signature::Simple(simple(payload, &layer)));
+            for layer in layers(&manifest.content, &[SIMPLE]).take(MOST) {
+                let payload = self.signed(reference, layer).await;
+                all.push(readable(
+                    payload.map(|payload| Signature::Simple(simple(payload, layer))),
+                )?);
             }
         }
         for manifest in self.bundles(reference, digest).await? {
-            for kind in BUNDLES {
-                for (_, digest) in layers(&manifest.content, kind)? {
-                    found.push(Signature::Bundle(self.document(reference, &digest).await?));
+            let manifest = match manifest {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    all.push(readable(Err(error))?);
+                    continue;
                 }
+            };
+            for layer in layers(&manifest.content, &BUNDLES).take(MOST.saturating_sub(all.len())) {
+                let bundle = self.signed(reference, layer).await;
+                all.push(readable(bundle.map(Signature::Bundle))?);
             }
         }
-        Ok(found)
+        Ok(all)
+    }
+
+    /// The content of a layer that is a signature.
+    async fn signed(
+        &self,
+        reference: &Reference,
+        layer: &OciDescriptor,
+    ) -> Result<Vec<u8>, OciError> {
+        self.document(reference, &read(&layer.digest)?, LARGEST).await
     }
 
     /// What holds the signatures of the first format.
@@ -82,7 +118,7 @@ impl Registries {
         &self,
         reference: &Reference,
         digest: &Digest,
-    ) -> Result<Vec<Manifest>, OciError> {
+    ) -> Result<Vec<Result<Manifest, OciError>>, OciError> {
         let listed = match self.referrers(reference, digest).await? {
             Some(listed) => Some(listed),
             None => {
@@ -93,8 +129,11 @@ impl Registries {
         let Some(OciManifest::ImageIndex(index)) = listed else { return Ok(Vec::new()) };
         let mut bundles = Vec::new();
         for entry in index.manifests.iter().filter(|entry| may_be_bundle(entry)).take(MOST) {
-            let manifest = self.manifest(&reference.with_digest(read(&entry.digest)?)).await?;
-            if is_bundle(&manifest.content) {
+            let manifest = match read(&entry.digest) {
+                Ok(digest) => self.manifest(&reference.with_digest(digest)).await,
+                Err(error) => Err(error),
+            };
+            if manifest.as_ref().map_or(true, |manifest| is_bundle(&manifest.content)) {
                 bundles.push(manifest);
             }
         }
@@ -117,10 +156,14 @@ impl Registries {
         .await;
         match listed {
             Ok(listed) => Ok(Some(listed)),
-            Err(OciError::NotFound { .. }) => Ok(None),
+            Err(error) if error.is_transient() => Err(error),
             // Registries from before this request refuse it in ways of their own.
-            Err(OciError::Refused { status: 400..=499, .. }) => Ok(None),
-            Err(OciError::Malformed { .. }) => Ok(None),
+            Err(
+                OciError::NotFound { .. }
+                | OciError::Unauthorised { .. }
+                | OciError::Refused { .. }
+                | OciError::Malformed { .. },
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -136,14 +179,28 @@ fn simple(payload: Vec<u8>, layer: &OciDescriptor) -> Simple {
     }
 }
 
-/// The layers of this media type.
-pub(super) fn layers(
-    manifest: &OciManifest,
-    kind: &str,
-) -> Result<Vec<(OciDescriptor, Digest)>, OciError> {
-    let OciManifest::Image(manifest) = manifest else { return Ok(Vec::new()) };
-    let layers = manifest.layers.iter().filter(|layer| layer.media_type == kind).take(MOST);
-    layers.map(|layer| Ok((layer.clone(), read(&layer.digest)?))).collect()
+/// The layers of these media types.
+pub(super) fn layers<'a>(
+    manifest: &'a OciManifest,
+    kinds: &'a [&str],
+) -> impl Iterator<Item = &'a OciDescriptor> {
+    let layers = match manifest {
+        OciManifest::Image(manifest) => &manifest.layers[..],
+        OciManifest::ImageIndex(_) => &[],
+    };
+    layers.iter().filter(move |layer| kinds.contains(&layer.media_type.as_str()))
+}
+
+/// What cannot be had stands there as such, also where a registry fails at one of them whenever it is asked.
+/// What may come in a moment is an error.
+fn readable(found: Result<Signature, OciError>) -> Result<Signature, OciError> {
+    match found {
+        Err(error @ (OciError::Unreachable { .. } | OciError::Refused { status: 429, .. })) => {
+            Err(error)
+        }
+        Err(error) => Ok(Signature::Unreadable(error.to_string())),
+        Ok(found) => Ok(found),
+    }
 }
 
 /// As far as a list says it. cosign 2.5 lists its bundles with the type of their empty config; what a
@@ -157,7 +214,7 @@ fn is_bundle(manifest: &OciManifest) -> bool {
     manifest.artifact_type.as_deref().is_some_and(|kind| BUNDLES.contains(&kind))
 }
 
-fn read(digest: &str) -> Result<Digest, OciError> {
+pub(super) fn read(digest: &str) -> Result<Digest, OciError> {
     digest.parse().map_err(|e: crate::digest::BadDigest| OciError::Malformed {
         what: "a signature".to_owned(),
         reason: e.to_string(),
@@ -168,7 +225,8 @@ fn read(digest: &str) -> Result<Digest, OciError> {
 fn found(manifest: Result<Manifest, OciError>) -> Result<Option<Manifest>, OciError> {
     match manifest {
         Ok(manifest) => Ok(Some(manifest)),
-        Err(OciError::NotFound { .. }) => Ok(None),
+        // Some registries say so of what is not there.
+        Err(OciError::NotFound { .. } | OciError::Unauthorised { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -2,9 +2,9 @@
 
 use dstream_registry::oci::Layout;
 use dstream_registry::signature::{
-    Distrust, PublicKey, Root, Rule, Signer, SigningKey, Trust, payload,
+    Distrust, PublicKey, Root, Rule, Signature, Signer, SigningKey, Trust, payload,
 };
-use dstream_registry::{Digest, Locked, PinError, Reference, Wanted};
+use dstream_registry::{Digest, LockFile, Locked, PinError, Reference, Wanted};
 use dstream_servers::OciRegistry;
 use dstream_signature_testkit::Sigstore;
 use serde_json::json;
@@ -217,7 +217,7 @@ async fn a_lock_file_that_was_written_by_hand_is_found_out_before_anything_is_pu
     let claimed = Locked { signer: good.signer.clone(), ..evil };
     let refused = install(claimed).await.unwrap_err();
     assert!(matches!(refused, PinError::Distrusted { .. }), "{refused}");
-    assert!(desk.store.cache.entries().unwrap().is_empty());
+    assert_eq!(desk.store.installed(&wanted, &good).unwrap(), None);
     install(good).await.unwrap();
 }
 
@@ -226,23 +226,132 @@ async fn another_signer_takes_no_place_and_nobody_neither() {
     let registry = OciRegistry::start();
     let (mut desk, wanted, digest) = published(&registry).await;
     let (old, new) = (key(), key());
+    let signer = |key: &SigningKey| key.public().unwrap().signer();
     trust(&mut desk, of_keys(&[&old, &new]));
     desk.store.registries.sign(wanted.reference(), &digest, &old).await.unwrap();
     let before = desk.store.pin(&wanted).await.unwrap();
     let newer = desk.publish(&registry.host(), "v1.2.0", b"newer").await;
     let digest = desk.store.package(&newer).await.unwrap().digest;
     desk.store.registries.sign(&newer, &digest, &new).await.unwrap();
+    // Under another tag it is the same provider: a new entry of the lock file continues the old one.
+    let lock = LockFile { providers: [(wanted.key(), before.clone())].into() };
+    let tagged = Wanted::Exactly(newer.with_tag("v1.3.0"));
+    assert_eq!(tagged.earlier(&lock), [signer(&old)]);
+    let refused = desk.store.pin_after(&wanted, &tagged.earlier(&lock)).await.unwrap_err();
+    assert!(refused.to_string().contains(&signer(&old).to_string()), "{refused}");
+    let unsigned = before.clone().signed_by(&wanted, &[], &[signer(&old)]).unwrap_err();
+    assert!(unsigned.to_string().ends_with("v1.2.0 is not signed"), "{unsigned}");
     let after = desk.store.pin(&wanted).await.unwrap();
-    let refused = after.clone().in_place_of(&wanted, &before).unwrap_err();
-    assert!(refused.to_string().contains(&before.signer.clone().unwrap().to_string()));
-    let unsigned = Locked { signer: None, ..after.clone() };
-    let refused = unsigned.in_place_of(&wanted, &before).unwrap_err();
-    assert!(refused.to_string().ends_with("v1.2.0 is not signed"), "{refused}");
-    assert_eq!(after.clone().in_place_of(&wanted, &after).unwrap(), after);
+    // Signed by both, the one that it was signed by before counts, wherever it stands.
+    desk.store.registries.sign(&newer, &digest, &old).await.unwrap();
+    let both = desk.store.pin_after(&wanted, &[signer(&old)]).await.unwrap();
+    assert_eq!(both.signer, Some(signer(&old)));
+    desk.store.install(&wanted, &after, &|_| {}).await.unwrap();
     // A rule that is newer than the lock file finds its signer wanting.
     trust(&mut desk, of_keys(&[&new]));
     assert!(matches!(desk.store.vouched(&wanted, &before), Err(PinError::Unvouched { .. })));
     desk.store.vouched(&wanted, &after).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_the_cache_for_another_reason_is_proven_all_the_same() {
+    let registry = OciRegistry::start();
+    let (mut desk, wanted, digest) = published(&registry).await;
+    let evil = Wanted::Exactly(desk.publish(&registry.host(), "evil", b"evil").await);
+    let theirs = desk.store.pin(&evil).await.unwrap();
+    desk.store.install(&evil, &theirs, &|_| {}).await.unwrap();
+    let ours = key();
+    desk.store.registries.sign(wanted.reference(), &digest, &ours).await.unwrap();
+    trust(&mut desk, of_keys(&[&ours]));
+    let good = desk.store.pin(&wanted).await.unwrap();
+    desk.store.prove(&wanted, &good).await.unwrap();
+    let swapped = Locked { platforms: theirs.platforms, ..good.clone() };
+    let refused = desk.store.prove(&wanted, &swapped).await.unwrap_err();
+    assert!(matches!(refused, PinError::Altered { .. }), "{refused}");
+    // What was seen once needs no registry; for another rule it must be seen again.
+    drop(registry);
+    desk.store.prove(&wanted, &good).await.unwrap();
+    trust(&mut desk, of_keys(&[&ours, &key()]));
+    assert!(desk.store.prove(&wanted, &good).await.is_err());
+}
+
+#[tokio::test]
+async fn an_older_version_under_a_newer_tag_is_refused_though_it_is_signed() {
+    let registry = OciRegistry::start();
+    let (mut desk, wanted, digest) = published(&registry).await;
+    let ours = key();
+    desk.store.registries.sign(wanted.reference(), &digest, &ours).await.unwrap();
+    // Its description says 1.2.0.
+    let newer = Wanted::Exactly(desk.publish(&registry.host(), "v1.3.0", b"program").await);
+    desk.store.pin(&newer).await.unwrap();
+    trust(&mut desk, of_keys(&[&ours]));
+    let refused = desk.store.pin(&newer).await.unwrap_err();
+    assert!(matches!(refused, PinError::Mislabelled { .. }), "{refused}");
+    desk.store.pin(&wanted).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_beside_a_good_signature_hides_nothing_of_it() {
+    let registry = OciRegistry::start();
+    let (mut desk, wanted, digest) = published(&registry).await;
+    let sigstore = Sigstore::new();
+    let other = Other { at: wanted.reference() };
+    other.simple(&sigstore, &digest).await;
+    other.bundle(&sigstore, &digest).await;
+    // A referrer that is listed and is no manifest.
+    let gone = Digest::of(b"{}").to_string();
+    let list = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [
+        { "mediaType": IMAGE, "digest": gone, "size": 2, "artifactType": BUNDLE },
+    ] });
+    other.manifest(&format!("sha256-{}", digest.hex()), INDEX, &list).await;
+    trust(&mut desk, of_flow(&sigstore));
+    assert!(desk.store.pin(&wanted).await.unwrap().signer.is_some());
+    let all = desk.store.registries.signatures(wanted.reference(), &digest).await.unwrap();
+    let unreadable = |signature: &&Signature| matches!(signature, Signature::Unreadable(_));
+    assert_eq!((all.len(), all.iter().filter(unreadable).count()), (2, 1));
+    // Without the good one, the reasons are told.
+    trust(&mut desk, of_flow(&Sigstore::new()));
+    let help = desk.store.pin(&wanted).await.unwrap_err().help().join("\n");
+    assert!(help.contains(&gone[..19]), "{help}");
+}
+
+#[tokio::test]
+async fn a_signature_that_is_too_large_is_not_read_to_its_end() {
+    let registry = OciRegistry::start();
+    let (mut desk, wanted, digest) = published(&registry).await;
+    let other = Other { at: wanted.reference() };
+    let kind = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let layer = other.blob(kind, &vec![b' '; 1 << 20]).await;
+    let config = other.blob(EMPTY, b"{}").await;
+    let document =
+        json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [layer] });
+    other.manifest(&format!("sha256-{}.sig", digest.hex()), IMAGE, &document).await;
+    assert_eq!(desk.store.pin(&wanted).await.unwrap().signer, None);
+    trust(&mut desk, of_keys(&[&key()]));
+    let help = desk.store.pin(&wanted).await.unwrap_err().help().join("\n");
+    assert!(help.contains("has more than 524288 bytes"), "{help}");
+    let carried = desk.store.registries.collect_signatures(wanted.reference(), &digest).await;
+    assert!(carried.is_err(), "nothing of that size goes into a folder");
+}
+
+#[tokio::test]
+async fn signatures_that_are_carried_along_stay_beside_those_that_are_there() {
+    let (outside, inside) = (OciRegistry::start(), OciRegistry::start());
+    let (desk, wanted, digest) = published(&outside).await;
+    let sigstore = Sigstore::new();
+    let other = Other { at: wanted.reference() };
+    other.simple(&sigstore, &digest).await;
+    other.bundle(&sigstore, &digest).await;
+    let there = desk.publish(&inside.host(), "v1.2.0", b"program").await;
+    let registries = &desk.store.registries;
+    registries.sign(&there, &digest, &key()).await.unwrap();
+    Other { at: &there }.bundle(&sigstore, &digest).await;
+    for (name, parts) in registries.collect_signatures(wanted.reference(), &digest).await.unwrap() {
+        let tag = there.with_tag(name.tag().unwrap());
+        registries.send_signatures(&tag, &parts).await.unwrap();
+        registries.send_signatures(&tag, &parts).await.unwrap();
+    }
+    assert_eq!(registries.signatures(&there, &digest).await.unwrap().len(), 4);
 }
 
 #[tokio::test]
@@ -258,7 +367,7 @@ async fn signatures_of_both_formats_go_along_into_a_closed_network() {
     let parts = registries.collect(wanted.reference(), &layout, &|_, _| {}).await.unwrap();
     layout.write(wanted.reference(), &parts).unwrap();
     let from = wanted.reference().with_digest(digest.clone());
-    for (name, parts) in registries.collect_signatures(&from, &digest, &layout).await.unwrap() {
+    for (name, parts) in registries.collect_signatures(&from, &digest).await.unwrap() {
         layout.write(&name, &parts).unwrap();
     }
     let moved = |reference: &Reference| -> Reference {

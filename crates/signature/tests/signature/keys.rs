@@ -25,7 +25,7 @@ fn a_signature_by_key_counts_for_its_digest_and_its_key_only() {
     let key = plain();
     let rule = of_key(&key.public().unwrap());
     let signer = judge(DIGEST, &signed(DIGEST, &key), Some(&rule)).unwrap();
-    assert_eq!(signer, Some(key.public().unwrap().signer()));
+    assert_eq!(signer, [key.public().unwrap().signer()]);
     // Copied from another digest's tag.
     let copied = judge(DIGEST, &signed(OTHER, &key), Some(&rule));
     let said = format!("it was made for {OTHER}");
@@ -66,7 +66,7 @@ fn a_bundle_by_key_counts_for_its_digest_and_its_key_only() {
     let public = plain().public().unwrap();
     let rule = of_key(&public);
     let judged = |signature: Signature| judge(DIGEST, &[signature], Some(&rule));
-    assert_eq!(judged(bundle(DIGEST, SIGN)), Ok(Some(public.signer())));
+    assert_eq!(judged(bundle(DIGEST, SIGN)), Ok(vec![public.signer()]));
     assert!(judged(bundle(OTHER, SIGN)).is_err());
     assert!(judged(bundle(DIGEST, "https://example.com/scan/v1")).is_err());
     let other = of_key(&PublicKey::from_pem(COSIGN_PUBLIC).unwrap());
@@ -83,12 +83,12 @@ fn what_is_not_signed_is_refused_where_a_signature_is_wanted() {
     let rule = rule();
     assert_eq!(judge(DIGEST, &[], Some(&rule)), Err(Distrust::Unsigned));
     let lenient = dstream_signature::Rule { required: false, ..rule };
-    assert_eq!(judge(DIGEST, &[], Some(&lenient)), Ok(None));
+    assert_eq!(judge(DIGEST, &[], Some(&lenient)), Ok(Vec::new()));
     // A signature that is there must be a good one all the same.
     let judged = judge(DIGEST, &signed(DIGEST, &plain()), Some(&lenient));
     assert!(matches!(judged, Err(Distrust::Nobody { .. })), "{judged:?}");
     // Without a rule a key says nothing.
-    assert_eq!(judge(DIGEST, &signed(DIGEST, &plain()), None), Ok(None));
+    assert_eq!(judge(DIGEST, &signed(DIGEST, &plain()), None), Ok(Vec::new()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::cli::Vars;
 use crate::context::Context;
-use crate::locks::{AcceptSigner, Change, renew};
+use crate::locks::{Change, NewSigner, renew};
 use crate::problem::{Problem, Result};
 use crate::project::Project;
 
@@ -23,8 +23,9 @@ pub(crate) struct Lock {
     /// Only these, as the lock file names them. Default: all.
     #[arg(value_name = "PROVIDER")]
     providers: Vec<String>,
-    #[command(flatten)]
-    signer: AcceptSigner,
+    /// Lock a version that somebody else signed than the one that is locked, or nobody.
+    #[arg(long)]
+    accept_signer: bool,
     #[command(flatten)]
     vars: Vars,
 }
@@ -40,7 +41,7 @@ pub(crate) async fn run(context: &Context, args: &Lock) -> Result<Answer> {
         return Err(problem.help(format!("those that tasks take: {}", names.join(", "))));
     }
     let chosen = |key: &str| args.providers.is_empty() || args.providers.iter().any(|p| p == key);
-    let changes = renew(&project, &wanted, &chosen, args.signer.policy()).await?;
+    let changes = renew(&project, &wanted, &chosen, NewSigner::of(args.accept_signer)).await?;
     let mut lines: Vec<String> = changes.iter().map(Change::line).collect();
     if lines.is_empty() {
         lines.push("Nothing to lock: no task takes a provider from a registry.".to_owned());

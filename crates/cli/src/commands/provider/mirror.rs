@@ -47,8 +47,8 @@ pub(crate) async fn run(context: &Context, args: &Mirror) -> Result<Answer> {
         let parts = store.registries.collect(&from, &layout, &pull).await;
         let parts = parts.map_err(|e| desk::unpulled(&e))?;
         layout.write(&name, &parts).map_err(|e| desk::unpulled(&e))?;
-        let signatures = store.registries.collect_signatures(&from, &parts.digest(), &layout).await;
-        for (name, signatures) in signatures.map_err(|e| desk::unpulled(&e))? {
+        let signatures = store.registries.collect_signatures(&from, &parts.digest()).await;
+        for (name, signatures) in signatures.map_err(|e| desk::unpulled(&e.into()))? {
             layout.write(&name, &signatures).map_err(|e| desk::unpulled(&e))?;
         }
         lines.push(format!("{name}  {}, {}", parts.digest(), bytes(parts.size())));

@@ -90,12 +90,16 @@ async fn from(context: &Context, args: &Push, folder: &Path, only: Option<&str>)
     for reference in chosen {
         let parts = layout.read(&reference).map_err(|e| desk::unpulled(&e))?;
         let to = renamed(&reference, args.to.as_deref())?;
+        if is_signature(&to) {
+            let sent = store.registries.send_signatures(&to, &parts).await;
+            sent.map_err(|e| desk::unpulled(&e))?;
+            lines.push(format!("pushed {to}"));
+            continue;
+        }
         let digest = send(context, &store, &to, &parts).await?;
         lines.push(format!("pushed {to}  {digest}"));
         documents.push(json!({ "from": reference.to_string(), "reference": to.to_string(), "digest": digest.to_string() }));
-        if !is_signature(&to) {
-            pushed.push((to, digest));
-        }
+        pushed.push((to, digest));
     }
     // Behind all: what the folder has of signatures is there by now, and stays.
     for (to, digest) in &pushed {

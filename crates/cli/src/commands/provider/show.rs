@@ -89,9 +89,15 @@ async fn signature(
     wanted: &Wanted,
     digest: &Digest,
 ) -> Result<(String, Option<Signer>)> {
-    match store.signer(wanted, digest).await {
-        Ok(Some(signer)) => Ok((format!("by {signer}"), Some(signer))),
-        Ok(None) => Ok(("by nobody who is known here".to_owned(), None)),
+    match store.signers(wanted, digest).await {
+        Ok(signers) => {
+            let names: Vec<String> = signers.iter().map(ToString::to_string).collect();
+            let said = match names.is_empty() {
+                true => "by nobody who is known here".to_owned(),
+                false => format!("by {}", names.join(", ")),
+            };
+            Ok((said, signers.into_iter().next()))
+        }
         Err(PinError::Distrusted { distrust: Distrust::Nobody { reasons }, .. }) => {
             Ok((format!("by nobody whom `trust` names: {}", reasons.join("; ")), None))
         }

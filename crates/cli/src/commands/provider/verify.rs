@@ -102,7 +102,11 @@ async fn check(remote: &Remote, wanted: &Wanted, locked: &Locked) -> Checked {
             "-"
         }
     };
-    let signature = match store.signed(wanted, locked).await {
+    let signed = match store.vouched(wanted, locked) {
+        Ok(()) => store.signed(wanted, locked).await,
+        Err(error) => Err(error),
+    };
+    let signature = match signed {
         Ok(None) => "none",
         Ok(Some(_)) => "good",
         Err(PinError::Pull(error)) => {
