@@ -90,7 +90,7 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cl
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
 FUZZ_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 
-fuzz: ## A minute of made-up references, manifests, titles and lock files (SECONDS_OF_FUZZING=n); needs a C++ compiler
+fuzz: ## A minute of made-up references, manifests, titles, lock files and signatures (SECONDS_OF_FUZZING=n); needs a C++ compiler
 	@command -v c++ >/dev/null || { echo "please install a C++ compiler (Debian: g++)" >&2; exit 1; }
 	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --target $(FUZZ_TARGET)
 	@mkdir -p fuzz/corpus

@@ -1,7 +1,8 @@
-//! References, digests, platforms, titles, manifests and lock files. The first byte says which it is.
+//! References, digests, platforms, titles, manifests, lock files and signatures. The first byte says which it is.
 #![no_main]
 
 use dstream_registry::oci::package::{inspect, titled_platform};
+use dstream_registry::signature::{PublicKey, Root, Rule, Signature, Simple, judge};
 use dstream_registry::{Digest, LockFile, Platform, Reference};
 use libfuzzer_sys::fuzz_target;
 
@@ -14,6 +15,8 @@ fuzz_target!(|input: &[u8]| {
         (b't', Ok(text)) => title(text),
         (b'l', Ok(text)) => lock_file(text),
         (b'm', _) => manifest(rest),
+        (b'b', _) => signed(Signature::Bundle(rest.to_vec())),
+        (b's', Ok(text)) => simple(text),
         _ => {}
     }
 });
@@ -52,4 +55,34 @@ fn lock_file(text: &str) {
     let Ok(lock) = text.parse::<LockFile>() else { return };
     let written = lock.to_string();
     assert_eq!(written.parse::<LockFile>().expect("it was just written"), lock, "{written}");
+}
+
+/// Made-up signatures count for nobody, with a rule or without one.
+fn signed(signature: Signature) {
+    const DIGEST: &str = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAES+6KlNx/ULtVTqyVYPyfhSPlqfxi\nwJpYxGtbZOF2ywDEt0P5nrLJ/CMXQYVNBL//fnCBfgTeJeENPI4bzZswLQ==\n-----END PUBLIC KEY-----";
+    let rule = Rule {
+        required: true,
+        keys: vec![PublicKey::from_pem(KEY).expect("a key")],
+        identities: vec!["*".parse().expect("a pattern")],
+        issuer: Some("https://token.actions.githubusercontent.com".to_owned()),
+        root: Root::PublicGood,
+    };
+    let all = [signature];
+    assert_eq!(judge(DIGEST, &all, None), Ok(Vec::new()));
+    assert!(judge(DIGEST, &all, Some(&rule)).is_err());
+}
+
+/// Lines: the signature, the certificate without its breaks, the receipt; the payload is the rest.
+fn simple(text: &str) {
+    let mut lines = text.splitn(4, '\n');
+    let mut next = || lines.next().unwrap_or_default().to_owned();
+    let (signature, certificate, receipt) = (next(), next().replace('|', "\n"), next());
+    let payload = next().into_bytes();
+    signed(Signature::Simple(Simple {
+        payload,
+        signature,
+        certificate: Some(certificate),
+        receipt: Some(receipt),
+    }));
 }

@@ -13,7 +13,6 @@
 
 mod claim;
 mod clean;
-mod hashing;
 mod partial;
 mod proven;
 mod stamp;

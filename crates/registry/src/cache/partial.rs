@@ -4,11 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-
-use super::hashing::Hashing;
 use super::{Cache, CacheError, Claim, Held, make_folder};
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 
 /// The beginning of a content. Whoever has it holds the claim.
 pub(crate) struct Partial<'a> {
@@ -16,7 +13,7 @@ pub(crate) struct Partial<'a> {
     digest: &'a Digest,
     path: PathBuf,
     file: File,
-    hashing: Hashing,
+    hasher: Hasher,
     length: u64,
 }
 
@@ -33,8 +30,7 @@ impl<'a> Partial<'a> {
         let options =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let file = options.map_err(CacheError::of("open", &path))?;
-        let hashing = Hashing::start().map_err(CacheError::of("hash", &path))?;
-        let mut partial = Self { cache, digest, path, file, hashing, length: 0 };
+        let mut partial = Self { cache, digest, path, file, hasher: Hasher::default(), length: 0 };
         partial.catch_up(size)?;
         Ok(partial)
     }
@@ -45,10 +41,10 @@ impl<'a> Partial<'a> {
     }
 
     /// Adds bytes.
-    pub(crate) fn write(&mut self, piece: Bytes) -> Result<(), CacheError> {
-        self.file.write_all(&piece).map_err(CacheError::of("write", &self.path))?;
-        self.length += piece.len() as u64;
-        self.hashing.update(piece);
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
+        self.file.write_all(bytes).map_err(CacheError::of("write", &self.path))?;
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
         Ok(())
     }
 
@@ -57,7 +53,7 @@ impl<'a> Partial<'a> {
         let fail = CacheError::of("empty", &self.path);
         self.file.set_len(0).map_err(&fail)?;
         self.file.seek(SeekFrom::Start(0)).map_err(&fail)?;
-        self.hashing = Hashing::start().map_err(&fail)?;
+        self.hasher = Hasher::default();
         self.length = 0;
         Ok(())
     }
@@ -65,8 +61,8 @@ impl<'a> Partial<'a> {
     /// Gives it its name, where it is what it should be; else says what it is instead, and keeps nothing.
     ///
     /// It need not be durable yet: it is hashed before its first start, and noted only when it is.
-    pub(crate) fn finish(self) -> Result<Result<PathBuf, Digest>, CacheError> {
-        let actual = self.hashing.finish();
+    pub(crate) fn finish(mut self) -> Result<Result<PathBuf, Digest>, CacheError> {
+        let actual = std::mem::take(&mut self.hasher).finish();
         if actual != *self.digest {
             std::fs::remove_file(&self.path).map_err(CacheError::of("remove", &self.path))?;
             return Ok(Err(actual));
@@ -89,7 +85,7 @@ impl<'a> Partial<'a> {
             match self.file.read(&mut buffer).map_err(&fail)? {
                 0 => return Ok(()),
                 n => {
-                    self.hashing.update(Bytes::copy_from_slice(&buffer[..n]));
+                    self.hasher.update(&buffer[..n]);
                     self.length += n as u64;
                 }
             }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::*;
 
 struct Place {
@@ -27,7 +25,7 @@ fn download(cache: &Cache, content: &[u8]) -> Result<PathBuf, Digest> {
     let claim = cache.try_claim(&digest).unwrap().unwrap();
     let mut partial = Partial::open(cache, &digest, content.len() as u64, &claim).unwrap();
     let at = usize::try_from(partial.length()).unwrap();
-    partial.write(Bytes::copy_from_slice(&content[at..])).unwrap();
+    partial.write(&content[at..]).unwrap();
     partial.finish().unwrap()
 }
 

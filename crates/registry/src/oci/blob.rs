@@ -154,7 +154,7 @@ impl Registries {
                 partial.restart()?;
                 return Err(too_large().into());
             }
-            partial.write(piece)?;
+            partial.write(&piece)?;
             events(PullEvent::Progress { done: partial.length(), total: blob.size });
         }
         Ok(())

@@ -15,6 +15,7 @@
 //! - [`signatures`]: who vouches for a provider, read
 //! - [`sign`]: the same, written and carried on
 //! - [`tags`]: the versions that there are
+//! - `roots`: the certificates of the system
 //! - `retry`: another attempt at what failed for a moment
 //! - [`error`]: what can go wrong, and what to do
 
@@ -31,6 +32,7 @@ pub mod package;
 pub mod parts;
 pub mod push;
 pub(crate) mod retry;
+mod roots;
 pub(crate) mod session;
 pub mod sign;
 pub mod signatures;

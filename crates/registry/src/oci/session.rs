@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::credentials::{Credential, Credentials};
 use super::error::OciError;
 use super::hosts::{Host, Hosts, target};
+use super::roots as system;
 use crate::reference::Reference;
 
 const AGENT: &str = concat!("dstream/", env!("CARGO_PKG_VERSION"));
@@ -202,17 +203,19 @@ fn make(registry: &str, host: &Host) -> Result<Clients, OciError> {
     if pem.is_some() && roots.is_empty() {
         return Err(bad("there is none in it".to_owned()));
     }
-    let http = reqwest::Client::builder()
-        .user_agent(AGENT)
-        .connect_timeout(CONNECT)
-        .read_timeout(SILENCE)
-        .tls_certs_merge(roots)
-        .build()
-        .map_err(|e| OciError::of_request(registry, &e))?;
+    let http =
+        reqwest::Client::builder().user_agent(AGENT).connect_timeout(CONNECT).read_timeout(SILENCE);
+    let http = match system::for_requests() {
+        known if known.is_empty() => http,
+        known => http.tls_certs_only(known),
+    };
+    let http =
+        http.tls_certs_merge(roots).build().map_err(|e| OciError::of_request(registry, &e))?;
     let protocol =
         if host.is_plain(registry) { ClientProtocol::Http } else { ClientProtocol::Https };
     let config = ClientConfig {
         protocol,
+        tls_certs_only: system::for_library(),
         extra_root_certificates: pem.map_or_else(Vec::new, |pem| certificates(&pem)),
         connect_timeout: Some(CONNECT),
         read_timeout: Some(SILENCE),
