@@ -1,10 +1,9 @@
 //! Contents, from a registry into the cache: checked as they come, gone on with after a break.
 
 use backon::BackoffBuilder as _;
-use futures_util::StreamExt as _;
 use oci_client::RegistryOperation;
-use oci_client::client::BlobResponse;
-use oci_client::manifest::OciDescriptor;
+use reqwest::StatusCode;
+use reqwest::header::RANGE;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -129,26 +128,24 @@ impl Registries {
     ) -> Result<(), PullError> {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", blob.digest.short(), reference.source());
-        let mut stream = match session.content(&blob.digest, partial.length(), &what).await? {
-            BlobResponse::Partial(stream) => stream,
-            BlobResponse::Full(stream) => {
-                // It does not do ranges: what it sends is the whole.
-                partial.restart()?;
-                stream
-            }
-        };
+        let mut response = session.content(&blob.digest, partial.length(), &what).await?;
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            // It does not do ranges, or none was asked for: what it sends is the whole.
+            partial.restart()?;
+        }
         let done = partial.length();
         events(PullEvent::Progress { done, total: blob.size });
         let too_large = || OciError::TooLarge { what: what.clone(), limit: blob.size };
-        if stream.content_length.is_some_and(|more| done.saturating_add(more) > blob.size) {
+        if response.content_length().is_some_and(|more| done.saturating_add(more) > blob.size) {
             return Err(too_large().into());
         }
-        while let Some(piece) = stream.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
+        loop {
+            let piece = match response.chunk().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
                 // Everything is there, and is about to be judged here.
                 Err(_) if partial.length() == blob.size => break,
-                Err(error) => return Err(broken(reference, error.to_string()).into()),
+                Err(error) => return Err(OciError::of_request(reference.registry(), &error).into()),
             };
             if partial.length() + piece.len() as u64 > blob.size {
                 partial.restart()?;
@@ -204,11 +201,10 @@ impl Registries {
     ) -> Result<Vec<u8>, OciError> {
         let session = self.open(reference, RegistryOperation::Pull).await?;
         let what = format!("{} of {}", digest.short(), reference.source());
-        let (BlobResponse::Partial(mut stream) | BlobResponse::Full(mut stream)) =
-            session.content(digest, 0, &what).await?;
+        let mut response = session.content(digest, 0, &what).await?;
         let mut bytes = Vec::new();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|e| broken(reference, e.to_string()))?;
+        let broken = |e: reqwest::Error| OciError::of_request(reference.registry(), &e);
+        while let Some(piece) = response.chunk().await.map_err(broken)? {
             if (bytes.len() + piece.len()) as u64 > limit {
                 return Err(OciError::TooLarge { what, limit });
             }
@@ -225,10 +221,10 @@ impl Session {
         digest: &Digest,
         from: u64,
         what: &str,
-    ) -> Result<BlobResponse, OciError> {
-        let layer = OciDescriptor { digest: digest.to_string(), ..OciDescriptor::default() };
-        let response = self.oci.pull_blob_stream_partial(&self.target, &layer, from, None).await;
-        response.map_err(|e| self.error(e, what))
+    ) -> Result<reqwest::Response, OciError> {
+        let url = format!("{}/blobs/{digest}", self.base);
+        let range = (from > 0).then(|| (RANGE, format!("bytes={from}-")));
+        self.ask(&url, range, what).await.map_err(|e| self.name(e))
     }
 }
 

@@ -6,7 +6,7 @@ use oci_client::manifest::{
     OCI_IMAGE_MEDIA_TYPE, OciManifest,
 };
 use oci_client::secrets::RegistryAuth;
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 
 use super::error::OciError;
 use super::parts::Document;
@@ -78,20 +78,38 @@ pub(crate) struct Answer {
 impl Session {
     /// A manifest, or a list of some.
     pub(crate) async fn get(&self, url: &str, what: &str) -> Result<Answer, OciError> {
+        let accept = (ACCEPT, TYPES.join(", "));
+        let response = self.ask(url, Some(accept), what).await?;
+        let named = response.headers().get("docker-content-digest").cloned();
+        let bytes = bounded(response, what, self.reference.registry()).await?;
+        Ok(Answer { bytes, named })
+    }
+
+    /// A request with what the registry knows us by, and its answer where that is a success.
+    pub(crate) async fn ask(
+        &self,
+        url: &str,
+        header: Option<(HeaderName, String)>,
+        what: &str,
+    ) -> Result<reqwest::Response, OciError> {
         let registry = self.reference.registry();
-        let request = self.http.get(url).header(ACCEPT, TYPES.join(", "));
         let request = match &self.auth {
-            RegistryAuth::Anonymous => request,
-            RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
-            RegistryAuth::Bearer(token) => request.bearer_auth(token),
+            RegistryAuth::Anonymous => self.http.get(url),
+            RegistryAuth::Basic(user, password) => {
+                self.http.get(url).basic_auth(user, Some(password))
+            }
+            RegistryAuth::Bearer(token) => self.http.get(url).bearer_auth(token),
+        };
+        let request = match header {
+            Some((name, value)) => request.header(name, value),
+            None => request,
         };
         let response = request.send().await.map_err(|e| OciError::of_request(registry, &e))?;
         let status = response.status();
-        let named = response.headers().get("docker-content-digest").cloned();
-        let bytes = bounded(response, what, registry).await?;
         if status.is_success() {
-            return Ok(Answer { bytes, named });
+            return Ok(response);
         }
+        let bytes = bounded(response, what, registry).await?;
         let body = String::from_utf8_lossy(&bytes);
         Err(OciError::of_status(registry, what, status.as_u16(), &body))
     }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest, OciManifest};
 
 use super::error::OciError;
@@ -28,6 +29,9 @@ pub const DESCRIPTION: &str = "application/vnd.dstream.provider.description.v2+j
 pub const BINARY: &str = "application/vnd.dstream.provider.binary";
 /// The annotation that names a layer.
 pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// How many manifests are asked for at a time.
+const AT_A_TIME: usize = 8;
 
 /// No program is as large as this.
 pub const LARGEST_BINARY: u64 = 4 << 30;
@@ -97,8 +101,12 @@ impl Registries {
     ) -> Result<Package, OciError> {
         let what = reference.to_string();
         let mut binaries = BTreeMap::new();
-        for (platform, digest) in entries(index, &what)? {
-            let one = self.manifest(&reference.with_digest(digest)).await?;
+        let listed = entries(index, &what)?;
+        let each = listed.into_iter().map(async |(platform, digest)| {
+            Ok::<_, OciError>((platform, self.manifest(&reference.with_digest(digest)).await?))
+        });
+        let mut manifests = stream::iter(each).buffered(AT_A_TIME);
+        while let Some((platform, one)) = manifests.try_next().await? {
             let OciManifest::Image(content) = &one.content else {
                 return Err(wrong(&what, "its index lists another index".to_owned()));
             };

@@ -71,15 +71,17 @@ impl Registries {
         digest: &Digest,
     ) -> Result<Vec<Signature>, OciError> {
         let mut all = Vec::new();
-        if let Some(manifest) = self.simple(reference, digest).await? {
+        let (simple, bundles) =
+            tokio::try_join!(self.simple(reference, digest), self.bundles(reference, digest))?;
+        if let Some(manifest) = simple {
             for layer in layers(&manifest.content, &[SIMPLE]).take(MOST) {
                 let payload = self.signed(reference, layer).await;
                 all.push(readable(
-                    payload.map(|payload| Signature::Simple(simple(payload, layer))),
+                    payload.map(|payload| Signature::Simple(of_layer(payload, layer))),
                 )?);
             }
         }
-        for manifest in self.bundles(reference, digest).await? {
+        for manifest in bundles {
             let manifest = match manifest {
                 Ok(manifest) => manifest,
                 Err(error) => {
@@ -169,7 +171,7 @@ impl Registries {
     }
 }
 
-fn simple(payload: Vec<u8>, layer: &OciDescriptor) -> Simple {
+fn of_layer(payload: Vec<u8>, layer: &OciDescriptor) -> Simple {
     let noted = |name: &str| layer.annotations.as_ref()?.get(name).cloned();
     Simple {
         payload,
