@@ -7,7 +7,7 @@
 //! - [`key`]: public keys, and private ones that sign
 //! - `sealed`: private keys that are locked with a password, as `cosign generate-key-pair` writes them
 //! - [`rule`]: whose signature a project wants, for which sources
-//! - [`judge`]: the one against the other: who signed it, or why nobody counts
+//! - [`mod@judge`]: the one against the other: who signed it, or why nobody counts
 //! - `bundle`: Sigstore's bundles, and those of them that a key signed
 //! - `keyless`: certificates and transparency logs, by way of Sigstore's own library
 //! - [`signer`]: the answer, as the lock file keeps it
