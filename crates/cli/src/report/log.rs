@@ -21,7 +21,7 @@ pub(crate) fn event_of(event: &Event, attempts: u32) {
         }
         EventKind::ProviderReady { provider, .. } => debug!(task, provider, "ready"),
         EventKind::Running { resumed: true } => info!(task, "running, from the last checkpoint"),
-        EventKind::Running { resumed: false } => info!(task, "running, from the beginning"),
+        EventKind::Running { resumed: false } => info!(task, "running, no checkpoint yet"),
         EventKind::Rejected { provider, id, error } => {
             warn!(task, provider, id, "rejected, kept as a dead letter: {error}");
         }

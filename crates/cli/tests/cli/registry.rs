@@ -10,20 +10,21 @@ use crate::support::{IN_COUNT, OUT_LINES, Project, V2_INPUT, V2_OUTPUT, pretty};
 /// A project that takes its input by version and its output by tag, and a registry that has both.
 fn published() -> (OciRegistry, Project) {
     let registry = OciRegistry::start();
-    let project = Project::new(&task_file(&registry, "~> 1.0"));
+    let project = Project::new(&task_file(&registry, "~> 1.0", ""));
     push(&project, &registry, "in-count", "v1.2.0", V2_INPUT, IN_COUNT);
     push(&project, &registry, "out-lines", "v0.3.1", V2_OUTPUT, OUT_LINES);
     (registry, project)
 }
 
-fn task_file(registry: &OciRegistry, version: &str) -> String {
+/// `trust` are blocks of the `dstream` block.
+pub(crate) fn task_file(registry: &OciRegistry, version: &str, trust: &str) -> String {
     let host = registry.host();
     format!(
         r#"dstream {{
   required_providers {{
     count = {{ source = "{host}/acme/dstream-in-count", version = "{version}" }}
   }}
-}}
+{trust}}}
 
 task "count" {{
   input {{
@@ -162,7 +163,7 @@ fn a_newer_version_is_taken_only_where_it_is_asked_for() {
     });
     assert!(project.read(".dstream.lock.hcl").contains("v1.3.0"));
     // And what is asked for now may exclude what is locked.
-    project.write("dstream.hcl", &task_file(&registry, "< 1.3"));
+    project.write("dstream.hcl", &task_file(&registry, "< 1.3", ""));
     fails(
         &project,
         &["run", "count"],
@@ -170,7 +171,7 @@ fn a_newer_version_is_taken_only_where_it_is_asked_for() {
     );
     runs(&project, &["init", "--upgrade"]);
     assert!(project.read(".dstream.lock.hcl").contains("v1.2.0"));
-    project.write("dstream.hcl", &task_file(&registry, ">= 2"));
+    project.write("dstream.hcl", &task_file(&registry, ">= 2", ""));
     fails(&project, &["init", "--upgrade"], &["has no version >= 2", "v1.2.0, v1.3.0"]);
 }
 

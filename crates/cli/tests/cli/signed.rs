@@ -2,7 +2,7 @@
 
 use dstream_servers::OciRegistry;
 
-use crate::registry::{fails, push_with, runs, settings};
+use crate::registry::{fails, push_with, runs, settings, task_file};
 use crate::support::{IN_COUNT, OUT_LINES, Project, V2_INPUT, V2_OUTPUT};
 
 /// A key that `cosign generate-key-pair` made, and another; the passwords are `open sesame` and none.
@@ -10,33 +10,6 @@ const COSIGN: &str = include_str!("keys/cosign.key");
 const COSIGN_PUBLIC: &str = include_str!("keys/cosign.pub");
 const PLAIN: &str = include_str!("keys/plain.key");
 const PLAIN_PUBLIC: &str = include_str!("keys/plain.pub");
-
-fn task_file(registry: &OciRegistry, trust: &str) -> String {
-    let host = registry.host();
-    format!(
-        r#"dstream {{
-  required_providers {{
-    count = {{ source = "{host}/acme/dstream-in-count", version = "~> 1.0" }}
-  }}
-{trust}}}
-
-task "count" {{
-  input {{
-    provider = "count"
-    config {{
-      max = 3
-    }}
-  }}
-  output {{
-    provider_ref = "{host}/acme/dstream-out-lines:v0.3.1"
-    config {{
-      path = "lines.txt"
-    }}
-  }}
-}}
-"#
-    )
-}
 
 fn trust(registry: &OciRegistry, rest: &str) -> String {
     format!("\n  trust \"{}/acme/*\" {{\n    {rest}\n  }}\n", registry.host())
@@ -53,7 +26,7 @@ fn signed() -> (OciRegistry, Project) {
     let by = ["--sign-key", "cosign.key"];
     push_with(&project, &registry, "in-count", "v1.2.0", V2_INPUT, IN_COUNT, &by);
     push_with(&project, &registry, "out-lines", "v0.3.1", V2_OUTPUT, OUT_LINES, &by);
-    project.write("dstream.hcl", &task_file(&registry, &trust(&registry, KEY)));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &trust(&registry, KEY)));
     (registry, project)
 }
 
@@ -78,7 +51,7 @@ fn who_signed_is_planned_locked_listed_and_shown() {
 fn what_nobody_signed_whom_the_project_trusts_is_neither_locked_nor_run() {
     let (registry, project) = signed();
     let other = trust(&registry, r#"public_key = "keys/other.pub""#);
-    project.write("dstream.hcl", &task_file(&registry, &other));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &other));
     settings().bind(|| {
         insta::assert_snapshot!("signed_by_another", project.show(&["init"]));
     });
@@ -87,17 +60,17 @@ fn what_nobody_signed_whom_the_project_trusts_is_neither_locked_nor_run() {
     assert_eq!(project.read(".dstream.lock.hcl"), "");
     // One of several is enough.
     let both = trust(&registry, r#"public_key = ["keys/other.pub", "keys/acme.pub"]"#);
-    project.write("dstream.hcl", &task_file(&registry, &both));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &both));
     runs(&project, &["run", "count"]);
 }
 
 #[test]
 fn a_rule_that_is_newer_than_the_lock_file_counts_for_what_is_locked() {
     let (registry, project) = signed();
-    project.write("dstream.hcl", &task_file(&registry, ""));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", ""));
     runs(&project, &["init"]);
     assert!(!project.read(".dstream.lock.hcl").contains("signer"));
-    project.write("dstream.hcl", &task_file(&registry, &trust(&registry, KEY)));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &trust(&registry, KEY)));
     fails(&project, &["run", "--locked", "count"], &["no signer is noted", "`dstream init` asks"]);
     runs(&project, &["init"]);
     assert!(project.read(".dstream.lock.hcl").contains("signer {"));
@@ -117,7 +90,7 @@ fn an_upgrade_to_what_somebody_else_signed_needs_a_persons_word() {
     let by = ["--sign-key", "plain.key"];
     push_with(&project, &registry, "in-count", "v1.3.0", &script, &newer, &by);
     let both = trust(&registry, r#"public_key = ["keys/acme.pub", "keys/other.pub"]"#);
-    project.write("dstream.hcl", &task_file(&registry, &both));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &both));
     settings().bind(|| {
         insta::assert_snapshot!("signed_by_somebody_else", project.show(&["init", "--upgrade"]));
     });
@@ -153,7 +126,7 @@ fn a_rule_that_is_for_nothing_is_told() {
     let (registry, project) = signed();
     let slip = trust(&registry, KEY).replace("/acme/*", "/acne/*");
     let both = format!("{}{slip}", trust(&registry, KEY));
-    project.write("dstream.hcl", &task_file(&registry, &both));
+    project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &both));
     let shown = runs(&project, &["init"]);
     assert!(shown.contains("/acne/*\"` is for no provider of this file"), "{shown}");
 }
@@ -191,7 +164,7 @@ fn keys_and_rules_that_cannot_be_used_say_what_is_wrong() {
     let locked = ["provider", "push", &reference, "./in-count", "--sign-key", "cosign.key"];
     fails(&project, &locked, &["locked with a password", "set COSIGN_PASSWORD"]);
     let wrong = |rest: &str, says: &str| {
-        project.write("dstream.hcl", &task_file(&registry, &trust(&registry, rest)));
+        project.write("dstream.hcl", &task_file(&registry, "~> 1.0", &trust(&registry, rest)));
         fails(&project, &["init"], &[says]);
     };
     wrong(r#"public_key = "keys/none.pub""#, "cannot read the public key");
