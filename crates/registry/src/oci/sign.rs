@@ -143,7 +143,11 @@ impl Registries {
         }
         let (mut children, mut contents) = (Vec::new(), Vec::new());
         for bundle in self.bundles(reference, digest).await? {
-            let bundle = bundle?;
+            let bundle = match bundle {
+                // Listed, and gone: there is nothing to carry.
+                Err(OciError::NotFound { .. }) => continue,
+                bundle => bundle?,
+            };
             contents.extend(self.small_contents(reference, &bundle).await?);
             children.push(bundle.document);
         }
